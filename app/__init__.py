@@ -1,0 +1,1 @@
+"""Moonbase: a control panel that turns Git repositories into running web sites."""

@@ -1,0 +1,60 @@
+"""Building an image from a tar stream. `docker.py` asks Docker; `fake.py` plays one in memory.
+
+Called by the pipeline's BuildImage step. Builds get no environment variables, no services and no
+site data: the platform's rule, so that one image can serve several environments.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from app.adapters.engine import ImageState, Limits
+from app.errors import Invalid
+
+
+class BuildFailed(Invalid):
+    """The Dockerfile could not be built. `line` is the instruction or output line at fault."""
+
+    def __init__(self, sentence: str, line: str | None = None) -> None:
+        super().__init__(sentence)
+        self.line = line
+
+
+class BuildTimedOut(BuildFailed):
+    """The build ran longer than the limit and was stopped."""
+
+
+class BuildCancelled(BuildFailed):
+    """A person stopped the build."""
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to build. `network` is the network build containers join. No layer cache is used."""
+
+    tag: str
+    labels: Mapping[str, str]
+    limits: Limits
+    timeout_seconds: float
+    network: str
+    dockerfile: str = "Dockerfile"
+
+
+class ImageBuilder(Protocol):
+    """Builds images. Nothing half-built is left behind when a build fails or is stopped."""
+
+    def build(
+        self,
+        request: BuildRequest,
+        context: BinaryIO,
+        on_line: Callable[[str], None],
+        cancelled: threading.Event,
+    ) -> ImageState:
+        """Build the tar stream `context`, give each output line to `on_line` as it comes.
+
+        Raises `BuildFailed` and its kinds, or `Unavailable` when no engine answers.
+        """
+        ...
