@@ -1,0 +1,114 @@
+"""Making people, checking passwords, adding and removing keys and tokens."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import zoneinfo
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from app.accounts import queries
+from app.accounts.models import AccessToken, SSHKey, User
+from app.accounts.public_keys import read_public_key
+from app.audit.operations import record
+from app.errors import Invalid
+from app.extensions import db, now
+from app.names import clean_email, clean_name
+
+PASSWORD_LENGTH = (10, 1000)
+TOKEN_PREFIX = "mb_"  # noqa: S105 -- recognisable in a leak scan, not a secret
+_hasher = PasswordHasher()
+_nobody = _hasher.hash("a password that nobody has")
+
+
+def create_user(email: str, name: str, password: str) -> User:
+    """A new person. Raises `Invalid` for a taken address or a short password."""
+    address = clean_email(email)
+    if queries.find_user(address):
+        raise Invalid("An account with this e-mail address exists already.", "email")
+    user = User(email=address, name=clean_name(name), password_hash=hash_password(password))
+    db.session.add(user)
+    db.session.flush()
+    record("account.create", user.email, actor=user, organisation_id=None)
+    return user
+
+
+def hash_password(password: str) -> str:
+    """An argon2id hash. Raises `Invalid` outside 10–1000 characters."""
+    shortest, longest = PASSWORD_LENGTH
+    if not shortest <= len(password) <= longest:
+        raise Invalid(f"A password needs at least {shortest} characters.", "password")
+    return _hasher.hash(password)
+
+
+def check_password(email: str, password: str) -> User | None:
+    """The person, if the password is theirs. Takes as long for an address nobody has."""
+    user = queries.find_user(email.strip().casefold())
+    try:
+        _hasher.verify(user.password_hash if user else _nobody, password)
+    except (VerificationError, InvalidHashError):
+        return None
+    return user
+
+
+def change_password(user: User, present: str, new: str) -> None:
+    """Set a new password and sign every other session out."""
+    if check_password(user.email, present) is None:
+        raise Invalid("The present password is not right.", "present")
+    user.password_hash = hash_password(new)
+    user.session_key = secrets.token_urlsafe(16)
+    record("account.password", user.email, actor=user, organisation_id=None)
+
+
+def update_profile(user: User, name: str, time_zone: str) -> None:
+    """Change name and IANA zone."""
+    if time_zone not in zoneinfo.available_timezones():
+        raise Invalid("Choose a time zone from the list.", "time_zone")
+    user.name = clean_name(name)
+    user.time_zone = time_zone
+
+
+def add_ssh_key(user: User, name: str, text: str) -> SSHKey:
+    """Accept an ED25519, ECDSA or RSA (2048 bits or more) public key in OpenSSH form."""
+    key = read_public_key(text)
+    if queries.find_ssh_key(key.fingerprint):
+        raise Invalid("This key is in use on an account already.", "public_key")
+    row = SSHKey(
+        user=user,
+        name=clean_name(name.strip() or key.comment or key.kind),
+        kind=key.kind,
+        fingerprint=key.fingerprint,
+        public_key=key.text,
+    )
+    db.session.add(row)
+    record("account.ssh_key.add", key.fingerprint, actor=user, organisation_id=None)
+    return row
+
+
+def remove_ssh_key(user: User, key: SSHKey) -> None:
+    """Take a key away; the next connection with it is refused."""
+    record("account.ssh_key.remove", key.fingerprint, actor=user, organisation_id=None)
+    db.session.delete(key)
+
+
+def create_access_token(user: User, name: str, days: int | None = None) -> tuple[AccessToken, str]:
+    """A new token and its text, which is shown once and kept nowhere."""
+    text = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token = AccessToken(
+        user=user,
+        name=clean_name(name),
+        hint=text[:8],
+        token_hash=queries.hash_token(text),
+        expires_at=now() + datetime.timedelta(days=days) if days else None,
+    )
+    db.session.add(token)
+    record("account.token.create", token.name, actor=user, organisation_id=None)
+    return token, text
+
+
+def revoke_access_token(user: User, token: AccessToken) -> None:
+    """End a token at once."""
+    record("account.token.revoke", token.name, actor=user, organisation_id=None)
+    db.session.delete(token)

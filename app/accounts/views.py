@@ -1,0 +1,150 @@
+"""Signing in and out, and a person's own pages."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import login_user, logout_user
+
+from app.accounts import operations
+from app.accounts.access import signed_in
+from app.accounts.forms import (
+    AccessTokenForm,
+    PasswordForm,
+    ProfileForm,
+    SignInForm,
+    SSHKeyForm,
+)
+from app.errors import Invalid, NotFound
+from app.extensions import limiter
+from app.permissions import Permission
+from app.transactions import unit_of_work
+from app.web.access import public, requires
+
+blueprint = Blueprint("accounts", __name__, url_prefix="/account")
+
+ATTEMPTS_PER_ADDRESS = "30 per minute"
+ATTEMPTS_PER_ACCOUNT = "8 per minute"
+
+
+def _attempted_account() -> str:
+    return f"account:{request.form.get('email', '').strip().casefold()[:254]}"
+
+
+@blueprint.route("/sign-in/", methods=["GET", "POST"])
+@limiter.limit(ATTEMPTS_PER_ADDRESS, methods=["POST"])
+@limiter.limit(ATTEMPTS_PER_ACCOUNT, key_func=_attempted_account, methods=["POST"])
+@public
+def sign_in() -> ResponseReturnValue:
+    form = SignInForm()
+    if form.validate_on_submit():
+        user = operations.check_password(form.email.data, form.password.data)
+        if user:
+            login_user(user, remember=form.remember.data)
+            return redirect(local_target(request.args.get("next")), 303)
+        form.form_errors.append(_("E-mail address and password do not match."))
+    return render_template("accounts/sign_in.html", form=form), 200 if not form.errors else 401
+
+
+def local_target(target: str | None) -> str:
+    """Where to go after signing in: an address of this panel only, never somebody else's."""
+    parts = urlsplit(target or "")
+    is_local = not parts.scheme and not parts.netloc and parts.path.startswith("/")
+    is_plain = "\\" not in (target or "") and not (target or "").startswith("//")
+    return target if target and is_local and is_plain else url_for("overview.applications")
+
+
+@blueprint.post("/sign-out/")
+@requires(Permission.ACCOUNT_OWN)
+def sign_out() -> ResponseReturnValue:
+    logout_user()
+    return redirect(url_for("accounts.sign_in"), 303)
+
+
+@blueprint.route("/", methods=["GET", "POST"])
+@requires(Permission.ACCOUNT_OWN)
+def profile() -> ResponseReturnValue:
+    form = ProfileForm(obj=signed_in())
+    if form.validate_on_submit():
+        try:
+            with unit_of_work():
+                operations.update_profile(signed_in(), form.name.data, form.time_zone.data)
+            flash(_("Your profile is saved."), "success")
+            return redirect(url_for("accounts.profile"), 303)
+        except Invalid as error:
+            form.refuse(error)
+    return render_template("accounts/profile.html", form=form)
+
+
+@blueprint.route("/password/", methods=["GET", "POST"])
+@requires(Permission.ACCOUNT_OWN)
+def password() -> ResponseReturnValue:
+    form = PasswordForm()
+    if form.validate_on_submit():
+        try:
+            with unit_of_work():
+                operations.change_password(signed_in(), form.present.data, form.password.data)
+            login_user(signed_in())
+            flash(_("Your password is changed. Other sessions are signed out."), "success")
+            return redirect(url_for("accounts.password"), 303)
+        except Invalid as error:
+            form.refuse(error)
+    return render_template("accounts/password.html", form=form)
+
+
+@blueprint.route("/ssh-keys/", methods=["GET", "POST"])
+@requires(Permission.ACCOUNT_OWN)
+def ssh_keys() -> ResponseReturnValue:
+    form = SSHKeyForm()
+    if form.validate_on_submit():
+        try:
+            with unit_of_work():
+                operations.add_ssh_key(signed_in(), form.name.data or "", form.public_key.data)
+            flash(_("The key is added. Git accepts it from now on."), "success")
+            return redirect(url_for("accounts.ssh_keys"), 303)
+        except Invalid as error:
+            form.refuse(error)
+    return render_template("accounts/ssh_keys.html", form=form, keys=signed_in().ssh_keys)
+
+
+@blueprint.post("/ssh-keys/<int:key_id>/remove/")
+@requires(Permission.ACCOUNT_OWN)
+def remove_ssh_key(key_id: int) -> ResponseReturnValue:
+    with unit_of_work():
+        key = next((row for row in signed_in().ssh_keys if row.id == key_id), None)
+        if key is None:
+            raise NotFound(_("There is no such key."))
+        operations.remove_ssh_key(signed_in(), key)
+    flash(_("The key is removed."), "success")
+    return redirect(url_for("accounts.ssh_keys"), 303)
+
+
+@blueprint.route("/access-tokens/", methods=["GET", "POST"])
+@requires(Permission.ACCOUNT_OWN)
+def access_tokens() -> ResponseReturnValue:
+    form = AccessTokenForm()
+    created = None
+    if form.validate_on_submit():
+        try:
+            with unit_of_work():
+                days = form.days.data or None
+                created = operations.create_access_token(signed_in(), form.name.data, days)[1]
+        except Invalid as error:
+            form.refuse(error)
+    tokens = signed_in().access_tokens
+    return render_template("accounts/access_tokens.html", form=form, tokens=tokens, text=created)
+
+
+@blueprint.post("/access-tokens/<int:token_id>/revoke/")
+@requires(Permission.ACCOUNT_OWN)
+def revoke_access_token(token_id: int) -> ResponseReturnValue:
+    with unit_of_work():
+        token = next((row for row in signed_in().access_tokens if row.id == token_id), None)
+        if token is None:
+            raise NotFound(_("There is no such token."))
+        operations.revoke_access_token(signed_in(), token)
+    flash(_("The token is revoked. It opens nothing any more."), "success")
+    return redirect(url_for("accounts.access_tokens"), 303)

@@ -1,0 +1,260 @@
+"""Bare repositories on this machine's disk, two folders deep under one root. Used by web (pages,
+Git over HTTP), ssh and worker through the `RepositoryStore` protocol."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from app.adapters.git import Author, CommitInfo, GitService, ServeCommand
+from app.adapters.git.archives import open_archive
+from app.adapters.git.commands import (
+    NO_SHA,
+    REPOSITORY_ATTRIBUTES,
+    REPOSITORY_CONFIG,
+    cgi_environment,
+    git_environment,
+    is_key,
+    is_sha,
+    is_valid_branch_name,
+    is_valid_path,
+)
+from app.adapters.git.commits import move_branch, refuse_moved, write_commit
+from app.adapters.git.running import run_git
+from app.errors import Invalid, NotFound, Unavailable
+
+LARGEST_FILE = 5 * 1024 * 1024  # bytes `read_file` gives; it is for settings and forms, not media
+_LOG_FORMAT = "--format=%H%x00%an%x00%ae%x00%ct%x00%s"
+
+
+class DiskRepositoryStore:
+    """`RepositoryStore` over `<root>/<first two hex>/<key>.git`.
+
+    `max_push_bytes` is the largest pack one push may bring, 0 for no limit. It is handed to git
+    with each push, so that a changed limit counts at once for repositories made earlier.
+    """
+
+    def __init__(self, root: Path, max_push_bytes: int) -> None:
+        self._root = root
+        self._max_push_bytes = max_push_bytes
+
+    def create(self, key: str, default_branch: str) -> None:
+        """Make an empty bare repository; silent when it is there, and whole or not there at all."""
+        path = self._place(key)
+        _check_branch(default_branch)
+        if path.is_dir():
+            return
+        _make_shared(path.parent)
+        draft = path.with_name(f"{key}.{uuid.uuid4().hex}.new")
+        draft.mkdir()
+        try:
+            made = run_git(
+                draft,
+                [
+                    "init",
+                    "--quiet",
+                    "--bare",
+                    "--shared=0660",
+                    "--template=",
+                    f"-b{default_branch}",
+                ],
+            )
+            if made.returncode != 0:
+                raise Unavailable("The repository could not be made.")
+            with (draft / "config").open("a") as config:
+                config.write("[core]\n" + REPOSITORY_CONFIG)
+            _make_shared(draft / "info")
+            (draft / "info" / "attributes").write_text(REPOSITORY_ATTRIBUTES)
+            draft.rename(path)
+        except OSError as error:
+            if not path.is_dir():
+                raise Unavailable("The repository could not be made.") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def delete(self, key: str) -> None:
+        """Remove the repository; half a removal is finished by the next call."""
+        path = self._place(key)
+        grave = path.with_suffix(".deleted")
+        try:
+            if grave.is_dir():
+                shutil.rmtree(grave)
+            if path.is_dir():
+                path.rename(grave)  # out of sight at once, also for a second process
+                shutil.rmtree(grave)
+        except OSError as error:
+            raise Unavailable("The repository could not be removed completely.") from error
+
+    def branches(self, key: str) -> Mapping[str, str]:
+        """Branch names and the sha each points to; bytes that are no UTF-8 show as “�”."""
+        listed = run_git(
+            self._find(key),
+            ["for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads/"],
+        )
+        if listed.returncode != 0:
+            raise Unavailable("The branches of the repository cannot be read.")
+        rows = (line.split(" ", 1) for line in listed.stdout.decode(errors="replace").splitlines())
+        return {name: sha for sha, name in rows}
+
+    def resolve(self, key: str, branch: str) -> str | None:
+        """The sha at the tip of `branch`; None for no such branch and for an impossible name."""
+        path = self._find(key)
+        if not is_valid_branch_name(branch):
+            return None
+        found = run_git(
+            path, ["rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}"]
+        )
+        return found.stdout.decode().strip() or None
+
+    def log(self, key: str, until: str, since: str | None, limit: int) -> Sequence[CommitInfo]:
+        """Newest first: at most `limit` commits reachable from `until` (a sha or a branch) and not
+        from `since`. An unknown `since` counts as None, an unknown `until` is `Invalid`."""
+        path = self._find(key)
+        span = self._span(path, until, since)
+        listed = run_git(path, ["log", "-z", _LOG_FORMAT, f"--max-count={int(limit)}", *span, "--"])
+        if listed.returncode != 0:
+            raise Invalid("The history of the repository cannot be read.")
+        fields = listed.stdout.decode(errors="replace").split("\0")
+        return [_commit_info(*fields[at : at + 5]) for at in range(0, len(fields) - 4, 5)]
+
+    def count(self, key: str, until: str, since: str | None) -> int:
+        """How many commits `log` would have without a limit."""
+        path = self._find(key)
+        counted = run_git(path, ["rev-list", "--count", *self._span(path, until, since), "--"])
+        if counted.returncode != 0:
+            raise Invalid("Unable to get commit count from repository.")
+        return int(counted.stdout)
+
+    def archive(self, key: str, commit: str) -> BinaryIO:
+        """The tree of `commit` as a tar stream, never whole in memory; the caller closes it.
+
+        Raises `Invalid` for an unknown commit, submodules and links that lead out of the tree.
+        """
+        path = self._find(key)
+        if not is_sha(commit) or not _has_commit(path, commit):
+            if not self.branches(key):
+                raise Invalid("The repository is empty: push a commit first.")
+            raise Invalid(f"There is no commit {commit[:40]} in the repository.")
+        return open_archive(path, commit)
+
+    def read_file(self, key: str, commit: str, path: str) -> bytes | None:
+        """One file's content, None when there is no such file. `Invalid` above 5 MB."""
+        repository = self._find(key)
+        if not is_sha(commit) or not is_valid_path(path):
+            return None
+        name = f"{commit}:{path}"
+        asked = run_git(repository, ["cat-file", "--batch-check"], given=f"{name}\n".encode())
+        described = asked.stdout.decode(errors="replace").rsplit(" ", 2)
+        if len(described) != 3 or described[1] != "blob":
+            return None
+        if int(described[2]) > LARGEST_FILE:
+            raise Invalid(f"“{path}” is larger than 5 MB.")
+        return run_git(repository, ["cat-file", "blob", described[0]]).stdout
+
+    def commit(
+        self,
+        key: str,
+        branch: str,
+        changes: Mapping[str, bytes | None],
+        message: str,
+        author: Author,
+        expected: str | None,
+    ) -> str:
+        """Write `changes` on top of `expected` and move `branch` there; see the protocol.
+
+        Changes that change nothing make no commit: the answer is `expected`.
+        """
+        path = self._find(key)
+        _check_branch(branch)
+        refuse_moved(branch, self.resolve(key, branch), expected)
+        new = write_commit(path, changes, message, author, expected or NO_SHA)
+        if new != expected:
+            move_branch(path, branch, new, expected or NO_SHA)
+        return new
+
+    def size(self, key: str) -> int:
+        """Bytes on disk, in whole blocks."""
+        return _bytes_below(self._find(key))
+
+    def serve(self, key: str, service: GitService) -> ServeCommand:
+        """The command that serves a fetch or push over SSH."""
+        path = self._find(key)
+        limit = {"receive.maxInputSize": str(self._max_push_bytes)}
+        arguments = ("git", service.removeprefix("git-"), str(path))
+        return ServeCommand(arguments, git_environment(limit), str(path))
+
+    def serve_http(self, key: str, request: Mapping[str, str]) -> ServeCommand:
+        """The CGI command for one HTTP request. `PATH_INFO` in `request` is the path inside the
+        repository; `NotFound` for anything but the smart protocol's three requests."""
+        path = self._find(key)
+        environment = cgi_environment(path, request, self._max_push_bytes)
+        return ServeCommand(("git", "http-backend"), environment, str(path))
+
+    def _place(self, key: str) -> Path:
+        if not is_key(key):
+            raise NotFound("There is no such repository.")
+        return self._root / key[:2] / f"{key}.git"
+
+    def _find(self, key: str) -> Path:
+        path = self._place(key)
+        if not path.is_dir():
+            raise NotFound("There is no such repository.")
+        return path
+
+    def _span(self, path: Path, until: str, since: str | None) -> list[str]:
+        """Revision arguments that can never be taken for options."""
+        start = _revision(until)
+        if start is None or not _has_commit(path, start):
+            raise Invalid("There is no such commit or branch in the repository.")
+        end = _revision(since) if since else None
+        return [start, f"^{end}"] if end and _has_commit(path, end) else [start]
+
+
+def _make_shared(folder: Path) -> None:
+    """Make a folder the whole group may write in: web, ssh and worker are different users."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return
+    folder.chmod(0o2770)
+
+
+def _check_branch(name: str) -> None:
+    if not is_valid_branch_name(name):
+        raise Invalid(f"“{name}” cannot be the name of a branch.", field="branch")
+
+
+def _revision(name: str) -> str | None:
+    if is_sha(name):
+        return name
+    return f"refs/heads/{name}" if is_valid_branch_name(name) else None
+
+
+def _has_commit(path: Path, revision: str) -> bool:
+    return run_git(path, ["cat-file", "-e", f"{revision}^{{commit}}"]).returncode == 0
+
+
+def _commit_info(sha: str, name: str, email: str, at: str, subject: str) -> CommitInfo:
+    # Times before 1970 or far ahead are possible in a hand-made commit, not in our calendar.
+    seconds = min(max(int(at or 0), 0), 253402300799)
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return CommitInfo(sha.strip(), subject, name, email, moment)
+
+
+def _bytes_below(folder: Path) -> int:
+    total = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    total += _bytes_below(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+    except FileNotFoundError:  # git's own clean-up was faster
+        return total
+    return total

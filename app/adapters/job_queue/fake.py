@@ -1,0 +1,24 @@
+"""A queue that keeps what it was given, for tests to look at."""
+
+from __future__ import annotations
+
+from app.adapters.job_queue import Queue
+from app.errors import Unavailable
+
+
+class FakeJobQueue:
+    """Remembers jobs as (function, arguments). `is_down` makes it refuse."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[str, tuple[int | str, ...]]] = []
+        self.keys: set[str] = set()
+        self.is_down = False
+
+    def enqueue(self, queue: Queue, function: str, *arguments: int | str, key: str) -> bool:
+        if self.is_down:
+            raise Unavailable("The job queue does not answer.")
+        if key in self.keys:
+            return False
+        self.keys.add(key)
+        self.jobs.append((function, arguments))
+        return True

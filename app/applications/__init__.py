@@ -1,0 +1,1 @@
+"""Applications: one site's code and settings, and who was given access to it."""

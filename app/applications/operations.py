@@ -1,0 +1,79 @@
+"""Making applications and giving people access to them."""
+
+from __future__ import annotations
+
+from app.accounts.models import User
+from app.accounts.queries import find_user
+from app.applications import queries
+from app.applications.models import Application, Collaborator, Starter
+from app.audit.operations import record
+from app.errors import Invalid
+from app.extensions import db
+from app.names import clean_application_slug, clean_email, clean_name
+from app.organisations.models import Organisation
+from app.organisations.queries import find_member
+from app.permissions import Access, Role
+
+
+def create_application(
+    organisation: Organisation, name: str, slug: str, starter: Starter, actor: User
+) -> Application:
+    """A new application; a regular member who makes one becomes its collaborator (checklist 3)."""
+    address = clean_application_slug(slug)
+    if queries.find_application(address):
+        raise Invalid(f"“{address}” is taken. Choose another address name.", "slug")
+    application = Application(
+        organisation=organisation, name=clean_name(name), slug=address, starter=starter
+    )
+    member = find_member(organisation.id, actor.id)
+    if member and member.role == Role.REGULAR:
+        application.collaborators.append(Collaborator(user=actor, access=Access.COLLABORATOR))
+    db.session.add(application)
+    db.session.flush()
+    record("application.create", address, actor=actor, organisation_id=organisation.id)
+    return application
+
+
+def rename_application(application: Application, name: str, actor: User) -> None:
+    """Give it another name; slug and addresses stay."""
+    before, application.name = application.name, clean_name(name)
+    record(
+        "application.rename",
+        application.slug,
+        actor=actor,
+        organisation_id=application.organisation_id,
+        before=before,
+        after=application.name,
+    )
+
+
+def add_collaborator(application: Application, email: str, access: Access, actor: User) -> None:
+    """Give access to a member of the organisation (checklist 4); again to change it."""
+    user = find_user(clean_email(email))
+    if user is None or find_member(application.organisation_id, user.id) is None:
+        raise Invalid("Only members of the organisation can be given access.", "email")
+    present = next((row for row in application.collaborators if row.user_id == user.id), None)
+    if present:
+        present.access = access
+    else:
+        application.collaborators.append(Collaborator(user=user, access=access))
+    record(
+        "collaborator.add",
+        application.slug,
+        actor=actor,
+        organisation_id=application.organisation_id,
+        email=user.email,
+        access=access.value,
+    )
+
+
+def remove_collaborator(application: Application, collaborator: Collaborator, actor: User) -> None:
+    """Take access away again."""
+    record(
+        "collaborator.remove",
+        application.slug,
+        actor=actor,
+        organisation_id=application.organisation_id,
+        email=collaborator.user.email,
+    )
+    application.collaborators.remove(collaborator)

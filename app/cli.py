@@ -1,0 +1,153 @@
+"""`flask panel …`: what an operator does from a shell. Values only are printed, for scripts."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+from flask_migrate import upgrade
+
+from app.accounts import operations as accounts
+from app.accounts.models import User
+from app.accounts.queries import find_user
+from app.applications.models import Starter
+from app.applications.queries import find_application
+from app.config import kept_secret
+from app.deployments.operations import request_deployment
+from app.domains.queries import primary_host
+from app.environments.queries import find_environment
+from app.errors import Invalid, PanelError
+from app.installation import installation
+from app.lifecycle.operations import NewApplication, create_application
+from app.organisations.operations import sign_up
+from app.organisations.queries import find_organisation
+from app.plans.operations import seed_plans
+from app.regions.operations import seed_regions
+from app.routes.operations import seed_feed
+from app.transactions import unit_of_work
+
+panel = AppGroup("panel", help="Run and look after this installation.")
+user = AppGroup("user", help="People.")
+token = AppGroup("token", help="Access tokens.")
+key = AppGroup("key", help="SSH keys.")
+application = AppGroup("application", help="Applications.")
+for group in (user, token, key, application):
+    panel.add_command(group)
+
+LOCAL_NODE = "local"
+
+
+def _person(email: str) -> User:
+    found = find_user(email.strip().casefold())
+    if found is None:
+        raise click.ClickException(f"There is no account with the address {email}.")
+    return found
+
+
+@panel.command()
+def migrate() -> None:
+    """Bring the database to the newest schema and add the rows every installation has."""
+    upgrade()
+    settings = installation().settings
+    node_token = kept_secret(settings.data_dir / "secrets" / "ingress.token")
+    with unit_of_work():
+        seed_regions()
+        seed_plans()
+        seed_feed(LOCAL_NODE, node_token)
+
+
+@user.command("create")
+@click.argument("email")
+@click.option("--name", default="", help="Shown to others; the address's first part by default.")
+@click.option("--password", default="", help="Made up and printed when left out.")
+def create_user(email: str, name: str, password: str) -> None:
+    """Make an account with an organisation of its own; prints the password."""
+    secret = password or secrets.token_urlsafe(12)
+    try:
+        with unit_of_work():
+            sign_up(email, name or email.partition("@")[0], secret)
+    except PanelError as error:
+        raise click.ClickException(error.sentence) from error
+    click.echo(secret)
+
+
+@token.command("create")
+@click.argument("email")
+@click.option("--name", default="command line")
+def create_token(email: str, name: str) -> None:
+    """Make an access token for a person; prints it."""
+    with unit_of_work():
+        text = accounts.create_access_token(_person(email), name)[1]
+    click.echo(text)
+
+
+@key.command("add")
+@click.argument("email")
+@click.argument("public_key_file", type=click.Path(exists=True, path_type=Path))
+def add_key(email: str, public_key_file: Path) -> None:
+    """Add a public SSH key for a person; prints its fingerprint."""
+    try:
+        with unit_of_work():
+            text = public_key_file.read_text()
+            fingerprint = accounts.add_ssh_key(_person(email), "", text).fingerprint
+    except PanelError as error:
+        raise click.ClickException(error.sentence) from error
+    click.echo(fingerprint)
+
+
+@application.command("create")
+@click.argument("slug")
+@click.option("--organisation", required=True, help="Its slug.")
+@click.option("--owner", required=True, help="E-mail address of who makes it.")
+@click.option("--name", default="")
+@click.option("--starter", type=click.Choice([item.value for item in Starter]), default="blank")
+def create_app_row(slug: str, organisation: str, owner: str, name: str, starter: str) -> None:
+    """Make an application; prints its slug."""
+    here = installation()
+    try:
+        with unit_of_work():
+            found = find_organisation(organisation)
+            if found is None:
+                raise Invalid(f"There is no organisation “{organisation}”.")
+            create_application(
+                NewApplication(name or slug, slug, Starter(starter)),
+                found,
+                _person(owner),
+                here.adapters.repositories,
+                here.settings,
+            )
+    except PanelError as error:
+        raise click.ClickException(error.sentence) from error
+    click.echo(slug)
+
+
+@application.command("deploy")
+@click.argument("slug")
+@click.argument("environment")
+def deploy(slug: str, environment: str) -> None:
+    """Deploy the tip of an environment's branch; prints the deployment's uuid."""
+    try:
+        with unit_of_work():
+            found = find_application(slug)
+            row = find_environment(found.id, environment) if found else None
+            if row is None:
+                raise Invalid(f"There is no environment {slug}/{environment}.")
+            store = installation().adapters.repositories
+            uuid = request_deployment(row, store, None).uuid
+    except PanelError as error:
+        raise click.ClickException(error.sentence) from error
+    click.echo(uuid)
+
+
+@application.command("url")
+@click.argument("slug")
+@click.argument("environment")
+def url(slug: str, environment: str) -> None:
+    """Print where an environment is reached."""
+    found = find_application(slug)
+    row = find_environment(found.id, environment) if found else None
+    if row is None:
+        raise click.ClickException(f"There is no environment {slug}/{environment}.")
+    click.echo(installation().settings.site_url(primary_host(row.id)))

@@ -1,0 +1,169 @@
+"""The settings of an installation, read once from the environment; everybody is handed them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from app.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Times:
+    """Every wait of the platform, in seconds. Documented ones name their source.
+
+    Tests shorten them; `MOONBASE_TIME_<NAME>` changes one for an installation.
+    """
+
+    lease: float = 30
+    """A running deployment without a heartbeat for this long is taken to be lost."""
+    heartbeat: float = 5
+    build: float = 30 * 60  # "Docker build stage", Checks, limits and timeouts
+    release_command: float = 30 * 60  # "Release commands stage", same place
+    connect_attempt: float = 0.4  # "Scaling": each connection test, The deployment process
+    connect_total: float = 120  # 300 attempts of 0.4 s
+    answer: float = 20  # "the test for a positive response"
+    route_effective: float = 30
+    """How long every live ingress node may take to load a new route."""
+    node_alive: float = 15
+    """An ingress node silent for longer than this is not waited for."""
+    drain: float = 3
+    """Old containers keep serving this long after the switch (measured: still drain >= 3 s)."""
+    stop_grace: float = 10
+    scheduler: float = 5
+    reconcile: float = 10
+    stream: float = 10 * 60
+    """A live page is asked to connect again after this long, so that no thread is held for ever."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One installation. Build it with `Settings.read`; every field has a safe default."""
+
+    data_dir: Path
+    database_url: str = ""
+    redis_url: str = ""
+    secret_key: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    sites_port: int = 8080
+    ssh_port: int = 2222
+    internal_port: int = 8001
+    agent_port: int = 8002
+    panel_host: str = "localhost"
+    platform_domain: str = "localhost"
+    docker_url: str = "unix:///var/run/docker.sock"
+    network_pool: str = "10.213.0.0/16"
+    network_prefix: int = 27
+    """29 addresses per environment: Live's containers twice over during a switch."""
+    push_bytes: int = 2 * 1024**3  # "Push and pull of database and media: 2 GB", L5968
+    deployment_log_bytes: int = 20 * 1024**2
+    runtime_log_bytes: int = 50 * 1024**2
+    images_kept: int = 3
+    sign_up_is_open: bool = True
+    streams_per_person: int = 8
+    free_bytes_needed: int = 5 * 1024**3
+    """Builds refuse to start below this much free disk."""
+    is_https: bool = False
+    """Whether browsers reach the panel over TLS: cookies are then `__Host-` and secure."""
+    is_testing: bool = False
+    times: Times = field(default_factory=Times)
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read `MOONBASE_…`, and the short names the README gives (`PORT`, `DATA_DIR`, …).
+
+        Raises `Invalid` naming the variable when a value is not a number, or when the panel's
+        host lies under the platform domain, where a site's cookies could reach it.
+        """
+        short = {name: environ[name.upper()] for name in _SHORT_NAMES if name.upper() in environ}
+        values: dict[str, object] = {}
+        for item in fields(cls):
+            text = environ.get(f"MOONBASE_{item.name.upper()}", short.get(item.name))
+            if text is not None and item.name != "times":
+                values[item.name] = _convert(item.name, str(item.type), text)
+        data_dir = Path(str(values.pop("data_dir", "var"))).absolute()
+        settings = cls(data_dir=data_dir, times=_read_times(environ), **values)  # type: ignore[arg-type]
+        return settings._completed()
+
+    def _completed(self) -> Settings:
+        """Fill what follows from the rest: embedded database, Redis, a kept secret key."""
+        chosen = {
+            "database_url": self.database_url or f"sqlite:///{self.data_dir}/panel/panel.sqlite3",
+            "redis_url": self.redis_url or f"unix://{self.data_dir}/run/redis.sock",
+            "secret_key": self.secret_key or kept_secret(self.data_dir / "secrets" / "session.key"),
+        }
+        values = {item.name: getattr(self, item.name) for item in fields(self)} | chosen
+        settings = Settings(**values)
+        settings._refuse_shared_cookies()
+        return settings
+
+    def _refuse_shared_cookies(self) -> None:
+        is_loopback = self.platform_domain == "localhost"
+        if not is_loopback and self.panel_host.endswith(f".{self.platform_domain}"):
+            raise Invalid(
+                f"The panel's host {self.panel_host} lies under the platform domain "
+                f"{self.platform_domain}: a site could set cookies for it. Choose another host."
+            )
+
+    @property
+    def panel_url(self) -> str:
+        return f"http://{self.panel_host}:{self.port}"
+
+    @property
+    def uses_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    def site_url(self, host: str) -> str:
+        """Where a host name is reached from a browser."""
+        return f"http://{host}" if self.sites_port == 80 else f"http://{host}:{self.sites_port}"
+
+    def ssh_url(self, slug: str) -> str:
+        return f"ssh://git@{self.panel_host}:{self.ssh_port}/{slug}.git"
+
+
+_SHORT_NAMES = ("port", "sites_port", "ssh_port", "data_dir", "database_url", "redis_url", "host")
+
+
+def _convert(name: str, kind: str, text: str) -> object:
+    if kind == "int":
+        if not text.isdigit():
+            raise Invalid(f"{name.upper()} must be a whole number, not “{text}”.")
+        return int(text)
+    if kind == "bool":
+        return text.lower() in {"1", "true", "yes", "on"}
+    return text
+
+
+def _read_times(environ: Mapping[str, str]) -> Times:
+    values: dict[str, float] = {}
+    for item in fields(Times):
+        text = environ.get(f"MOONBASE_TIME_{item.name.upper()}")
+        if text is not None:
+            try:
+                values[item.name] = float(text)
+            except ValueError:
+                raise Invalid(f"MOONBASE_TIME_{item.name.upper()} must be seconds.") from None
+    return Times(**values)
+
+
+def kept_secret(path: Path, first: str | None = None) -> str:
+    """The secret in `path`, made on the first call (`first`, or random); its owner alone reads it.
+
+    Safe when several processes start at once: the first one to create the file wins.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    if not path.exists():
+        draft.touch(mode=0o600)
+        draft.write_text(first or secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

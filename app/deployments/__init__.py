@@ -1,0 +1,1 @@
+"""Deployments: from a commit to containers that answer, and back."""

@@ -1,0 +1,81 @@
+"""What a page says of an environment at a glance, loaded for many in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import contains_eager
+
+from app.applications.models import Application
+from app.deployments import queries
+from app.deployments.models import CurrentRelease, Deployment, DeploymentStatus
+from app.domains.queries import primary_hosts
+from app.environments.models import Environment
+from app.extensions import db
+from app.installation import installation
+from app.repositories.models import TrackedBranch
+from app.repositories.queries import tracked_branches
+
+
+@dataclass(frozen=True)
+class Card:
+    """One environment at a glance. `state` is a word of the status vocabulary."""
+
+    environment: Environment
+    host: str
+    url: str
+    tracked: TrackedBranch | None
+    latest: Deployment | None
+    current: CurrentRelease | None
+
+    @property
+    def state(self) -> str:
+        """Running deployments show first, then whether anything is up."""
+        if self.latest and not self.latest.status.is_final:
+            return self.latest.status
+        return "up" if self.current else "empty"
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the newest deployment failed: the site may serve on, but needs a person."""
+        return bool(self.latest and self.latest.status == DeploymentStatus.FAILED)
+
+    @property
+    def waiting(self) -> int:
+        return self.tracked.waiting if self.tracked else 0
+
+    @property
+    def is_branch_missing(self) -> bool:
+        return self.tracked is None or self.tracked.head is None
+
+
+def load_cards(applications: Sequence[Application]) -> Mapping[int, list[Card]]:
+    """Cards by application, Test before Live before others: five queries for any number."""
+    environments = db.session.scalars(
+        select(Environment)
+        .join(Environment.application)
+        .options(contains_eager(Environment.application))
+        .where(Environment.application_id.in_([row.id for row in applications]))
+        .order_by(Environment.id)
+    ).all()
+    numbers = [row.id for row in environments]
+    hosts = primary_hosts(numbers)
+    tracked = tracked_branches(numbers)
+    latest = queries.latest_deployments(numbers)
+    current = queries.current_releases(numbers)
+    cards: dict[int, list[Card]] = {row.id: [] for row in applications}
+    for row in environments:
+        host = hosts.get(row.id, "")
+        cards[row.application_id].append(
+            Card(
+                environment=row,
+                host=host,
+                url=installation().settings.site_url(host),
+                tracked=tracked.get(row.id),
+                latest=latest.get(row.id),
+                current=current.get(row.id),
+            )
+        )
+    return cards

@@ -1,0 +1,58 @@
+"""The log of one deployment as the pipeline writes it: masked, bounded, seen live."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from app.logs.masking import Masker
+from app.logs.store import ChunkedLog
+
+WRITE_SECONDS = 0.2
+WRITE_BYTES = 64 * 1024
+LINE_BYTES = 4096
+
+
+class DeploymentLog:
+    """Collects lines and writes them a few times a second: a build may print 200 MB."""
+
+    def __init__(self, log: ChunkedLog, secrets: list[str]) -> None:
+        self._log = log
+        self._masker = Masker(secrets)
+        self._waiting: list[str] = []
+        self._size = 0
+        self._written_at = 0.0
+        self._lock = threading.Lock()
+
+    def hide(self, secrets: list[str]) -> None:
+        """Mask these from now on."""
+        self._masker = Masker(secrets)
+
+    def heading(self, title: str) -> None:
+        """A section, as the platform prints them: `===== docker build =====`."""
+        self.line(f"===== {title} =====")
+        self.flush()
+
+    def line(self, text: str) -> None:
+        """One line; a very long one is cut."""
+        masked = self._masker.mask(text)
+        cut = masked if len(masked) <= LINE_BYTES else masked[:LINE_BYTES] + " …"
+        with self._lock:
+            self._waiting.append(cut)
+            self._size += len(cut) + 1
+        is_due = time.monotonic() - self._written_at > WRITE_SECONDS
+        if is_due or self._size > WRITE_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            lines, self._waiting, self._size = self._waiting, [], 0
+            self._written_at = time.monotonic()
+            if lines:
+                self._log.append("\n".join(lines) + "\n")
+
+    def tail(self, lines: int = 200) -> str:
+        """The last lines written, for the diagnosis."""
+        self.flush()
+        return self._log.tail(lines).text

@@ -1,0 +1,70 @@
+"""What workers are asked to do. Each job takes numbers and looks everything else up."""
+
+from __future__ import annotations
+
+from app.adapters.job_queue import Queue
+from app.deployments import cleanup, operations, queries, reconcile
+from app.deployments.pipeline import runner
+from app.environments.models import Environment
+from app.environments.queries import list_tracking
+from app.errors import Invalid
+from app.extensions import db
+from app.installation import installation
+from app.jobs.queueing import enqueue
+from app.repositories.queries import find_tracked_branch
+from app.signals import repository_pushed
+from app.transactions import unit_of_work
+
+CLEAN_UP_JOB = "app.deployments.jobs.clean_up"
+DEPLOY_PUSHED_JOB = "app.deployments.jobs.deploy_pushed"
+
+
+def run(deployment_id: int) -> None:
+    """Run a deployment, then look for images its environment does not need any more."""
+    runner.run(deployment_id)
+    enqueue(Queue.OPERATIONS, CLEAN_UP_JOB, key=f"clean-up-after-{deployment_id}")
+
+
+def recover(deployment_id: int) -> None:
+    """End a deployment whose worker was lost."""
+    runner.recover(deployment_id)
+
+
+def reconcile_region() -> None:
+    """Compare what should run with what runs."""
+    reconcile.reconcile(installation())
+
+
+def clean_up() -> None:
+    """Remove images no environment needs."""
+    cleanup.remove_old_images(installation())
+
+
+def deploy_pushed(environment_id: int) -> None:
+    """Deploy an environment that wants it after a push, if something waits there."""
+    with unit_of_work():
+        environment = db.session.get(Environment, environment_id)
+        if environment is None or not environment.is_deployed_on_push:
+            return
+        tracked = find_tracked_branch(environment.id)
+        latest = queries.latest_deployments([environment.id]).get(environment.id)
+        if tracked is None or tracked.head is None or (latest and latest.commit == tracked.head):
+            return
+        try:
+            operations.request_deployment(
+                environment, installation().adapters.repositories, actor=None
+            )
+        except Invalid:
+            # The branch was deleted between the push and now: there is nothing to deploy.
+            return
+
+
+def _enqueue_pushed(sender: object, application_id: int, branches: list[str]) -> None:
+    for environment in list_tracking(application_id, branches):
+        tracked = find_tracked_branch(environment.id)
+        if environment.is_deployed_on_push and tracked and tracked.head:
+            key = f"pushed-{environment.id}-{tracked.head[:12]}"
+            enqueue(Queue.DEPLOYMENTS, DEPLOY_PUSHED_JOB, environment.id, key=key)
+
+
+repository_pushed.connect(_enqueue_pushed)

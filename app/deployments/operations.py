@@ -1,0 +1,176 @@
+"""Asking for deployments, taking the lease of one, and closing it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import update
+
+from app.accounts.models import User
+from app.adapters.git import RepositoryStore
+from app.adapters.job_queue import Queue
+from app.audit.operations import record
+from app.deployments import queries
+from app.deployments.models import (
+    Deployment,
+    DeploymentKind,
+    DeploymentStatus,
+    Release,
+)
+from app.environments.models import Environment
+from app.errors import Conflict, Invalid
+from app.extensions import db, now
+from app.jobs.queueing import enqueue_after_commit
+from app.repositories.queries import load_repository
+
+RUN_JOB = "app.deployments.jobs.run"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a deployment ended, in words a person can act on."""
+
+    status: DeploymentStatus
+    sentence: str = ""
+    advice: str = ""
+
+
+def request_deployment(
+    environment: Environment, store: RepositoryStore, actor: User | None
+) -> Deployment:
+    """Deploy the tip of the environment's branch.
+
+    The same commit asked again while it waits or runs is the same deployment. A newer commit
+    waits behind the running one, in the place of one that waited before it.
+    """
+    key = load_repository(environment.application_id).uuid
+    commit = store.resolve(key, environment.branch)
+    if commit is None:
+        raise Invalid(_nothing_to_deploy(environment, bool(store.branches(key))))
+    for active in queries.active_deployments(environment.id):
+        if active.commit == commit and active.kind == DeploymentKind.DEPLOY:
+            return active
+    subject = store.log(key, commit, None, 1)[0].subject[:200]
+    deployment = Deployment(
+        kind=DeploymentKind.DEPLOY, commit=commit, subject=subject, environment=environment
+    )
+    return _queue(deployment, environment, actor)
+
+
+def _nothing_to_deploy(environment: Environment, has_branches: bool) -> str:
+    if has_branches:
+        return (
+            f"The repository has no branch “{environment.branch}”. Push it, or choose another "
+            "branch for this environment."
+        )
+    return "The repository is empty. Push a first commit, then deploy."
+
+
+def request_roll_back(environment: Environment, release: Release, actor: User) -> Deployment:
+    """Run an older release again, in seconds and without a build. Release commands do not run."""
+    if release not in queries.list_releases(environment.id, limit=100):
+        raise Invalid("The image of this release is not kept any more. Deploy its commit again.")
+    current = queries.find_current(environment.id)
+    if current and current.release_id == release.id:
+        raise Invalid("This release is what runs now.")
+    for active in queries.active_deployments(environment.id):
+        if active.release_id == release.id and active.kind == DeploymentKind.ROLL_BACK:
+            return active
+    deployment = Deployment(
+        kind=DeploymentKind.ROLL_BACK,
+        commit=release.commit,
+        subject=f"Back to release {release.number}",
+        release_id=release.id,
+        environment=environment,
+    )
+    return _queue(deployment, environment, actor)
+
+
+def _queue(deployment: Deployment, environment: Environment, actor: User | None) -> Deployment:
+    for active in queries.active_deployments(environment.id):
+        if active.status == DeploymentStatus.QUEUED:
+            close(active, Outcome(DeploymentStatus.CANCELLED, "A newer request took its place."))
+    db.session.flush()
+    deployment.actor = actor
+    db.session.add(deployment)
+    db.session.flush()
+    application = environment.application
+    record(
+        f"deployment.{deployment.kind}",
+        f"{application.slug}/{environment.slug}",
+        actor=actor,
+        organisation_id=application.organisation_id,
+        commit=deployment.commit,
+    )
+    enqueue_run(deployment.id)
+    return deployment
+
+
+def enqueue_run(deployment_id: int) -> None:
+    """Have a worker run a waiting deployment, after the commit."""
+    enqueue_after_commit(
+        Queue.DEPLOYMENTS, RUN_JOB, deployment_id, key=f"deployment-{deployment_id}"
+    )
+
+
+def request_cancel(deployment: Deployment, actor: User) -> None:
+    """Stop a deployment: at once while it waits, within a second while it builds."""
+    if deployment.status.is_final:
+        raise Conflict("This deployment has ended already.")
+    environment = deployment.environment
+    record(
+        "deployment.cancel",
+        f"{environment.application.slug}/{environment.slug}",
+        actor=actor,
+        organisation_id=environment.application.organisation_id,
+        commit=deployment.commit,
+    )
+    if deployment.status == DeploymentStatus.QUEUED:
+        close(deployment, Outcome(DeploymentStatus.CANCELLED, f"Cancelled by {actor.name}."))
+    else:
+        deployment.cancel_requested_at = deployment.cancel_requested_at or now()
+
+
+def take_lease(deployment: Deployment) -> str | None:
+    """Begin to run a waiting deployment. None when it does not wait any more, or another one
+    still runs in its environment."""
+    active = queries.active_deployments(deployment.environment_id)
+    is_busy = any(row.status == DeploymentStatus.RUNNING for row in active)
+    if deployment.status != DeploymentStatus.QUEUED or is_busy:
+        return None
+    current = queries.find_current(deployment.environment_id)
+    deployment.status = DeploymentStatus.RUNNING
+    deployment.started_at = deployment.heartbeat_at = now()
+    deployment.lease_token = secrets.token_hex(8)
+    deployment.previous_commit = current.release.commit if current else None
+    return deployment.lease_token
+
+
+def take_over(deployment: Deployment, seen_heartbeat: object) -> str | None:
+    """Take the lease from a lost worker. None when it lives after all or another recovery won."""
+    token = secrets.token_hex(8)
+    taken = db.session.execute(
+        update(Deployment)
+        .where(
+            Deployment.id == deployment.id,
+            Deployment.status == DeploymentStatus.RUNNING,
+            Deployment.heartbeat_at == seen_heartbeat,
+        )
+        .values(lease_token=token, heartbeat_at=now())
+    )
+    db.session.refresh(deployment)
+    return token if deployment.lease_token == token and taken else None
+
+
+def close(deployment: Deployment, outcome: Outcome) -> None:
+    """Write how it ended, free the environment, and start what waits behind it."""
+    deployment.status = outcome.status
+    deployment.sentence = outcome.sentence
+    deployment.advice = outcome.advice
+    deployment.ended_at = now()
+    deployment.lease_token = None
+    db.session.flush()
+    for waiting in queries.active_deployments(deployment.environment_id):
+        if waiting.status == DeploymentStatus.QUEUED:
+            enqueue_run(waiting.id)

@@ -1,0 +1,34 @@
+"""The story of a deployment, step by step. Adding a step: one file here and one name below."""
+
+from __future__ import annotations
+
+from app.deployments.models import DeploymentKind
+from app.deployments.pipeline.build_image import BuildImage
+from app.deployments.pipeline.check_out import CheckOut
+from app.deployments.pipeline.release import WriteRelease
+from app.deployments.pipeline.retire import Retire
+from app.deployments.pipeline.run_release_commands import RunReleaseCommands
+from app.deployments.pipeline.start_containers import StartContainers
+from app.deployments.pipeline.step import Step
+from app.deployments.pipeline.switch_traffic import SwitchTraffic
+from app.deployments.pipeline.wait_until_healthy import WaitUntilHealthy
+
+DEPLOY: tuple[Step, ...] = (
+    CheckOut(),
+    BuildImage(),
+    WriteRelease(),
+    RunReleaseCommands(),
+    StartContainers(),
+    WaitUntilHealthy(),
+    SwitchTraffic(),
+    Retire(),
+)
+ROLL_BACK: tuple[Step, ...] = (
+    StartContainers(),
+    WaitUntilHealthy(),
+    SwitchTraffic(),
+    Retire(),
+)
+STORIES = {DeploymentKind.DEPLOY: DEPLOY, DeploymentKind.ROLL_BACK: ROLL_BACK}
+POINT_OF_NO_RETURN = SwitchTraffic.name
+"""A deployment interrupted after this step is finished, not undone: its containers serve."""

@@ -1,0 +1,173 @@
+"""What the steps of one deployment share: plain facts, the log, and what earlier steps made."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.adapters.engine import (
+    LABEL_DEPLOYMENT,
+    LABEL_ENVIRONMENT,
+    LABEL_INSTALLATION,
+    LABEL_ROLE,
+    ContainerSpec,
+    Limits,
+    NetworkSpec,
+)
+from app.deployments.deployment_log import DeploymentLog
+from app.deployments.models import Deployment, DeploymentKind, Release
+from app.deployments.receipts import Measured, Prober
+from app.environments.models import Environment
+from app.extensions import db
+from app.installation import Adapters, Installation
+from app.logs.store import LogStore
+from app.repositories.queries import load_repository
+from app.routes.models import Endpoint
+from app.routes.queries import load_feed
+from app.runtime.queries import Configuration, resolve_configuration
+
+ROLE_WEB = "web"
+ROLE_COMMAND = "command"
+ROLE_IMAGE = "image"
+ROLE_NETWORK = "network"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is deployed, as plain facts that need no database."""
+
+    deployment_id: int
+    deployment_uuid: str
+    kind: DeploymentKind
+    environment_id: int
+    environment_uuid: str
+    environment_slug: str
+    application_id: int
+    application_slug: str
+    repository_key: str
+    commit: str
+    is_live: bool
+    installation_id: str
+
+
+@dataclass
+class Context:
+    """Handed from step to step. What a step leaves for later ones stands below the line."""
+
+    subject: Subject
+    installation: Installation
+    configuration: Configuration
+    log: DeploymentLog
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    lost: threading.Event = field(default_factory=threading.Event)
+    # ---- left by steps
+    build_id: int | None = None
+    build_seconds: float = 0
+    is_image_reused: bool = False
+    image: str = ""
+    image_tag: str = ""
+    exposed_ports: tuple[int, ...] = ()
+    release: RunnableRelease | None = None
+    network: NetworkSpec | None = None
+    containers: tuple[ContainerSpec, ...] = ()
+    feed_version: int = 0
+    had_containers: bool = False
+    prober: Prober | None = None
+    measured: Measured | None = None
+
+    @property
+    def adapters(self) -> Adapters:
+        return self.installation.adapters
+
+    @property
+    def context_file(self) -> Path:
+        """Where CheckOut puts the build context."""
+        directory = self.installation.settings.data_dir / "tmp"
+        return directory / f"context-{self.subject.deployment_uuid}.tar"
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where the new containers answer."""
+        port = self.runnable.port
+        return tuple((spec.address or "", port) for spec in self.containers)
+
+    @property
+    def runnable(self) -> RunnableRelease:
+        """The release; set by WriteRelease, or from the start for a roll back."""
+        if self.release is None:
+            raise RuntimeError("no step has written the release yet")
+        return self.release
+
+    def labels(self, role: str) -> dict[str, str]:
+        """Labels of everything this deployment makes in the engine."""
+        return environment_labels(self.subject.installation_id, self.subject.environment_uuid) | {
+            LABEL_DEPLOYMENT: self.subject.deployment_uuid,
+            LABEL_ROLE: role,
+        }
+
+
+@dataclass(frozen=True)
+class RunnableRelease:
+    """A release as its containers are started from it: nothing else is consulted."""
+
+    id: int
+    image: str
+    variables: dict[str, str]
+    masked_values: tuple[str, ...]
+    release_commands: tuple[tuple[str, str], ...]
+    port: int
+    containers: int
+    limits: Limits
+    hosts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, row: Release) -> RunnableRelease:
+        """Read a row, decrypting its variables."""
+        return cls(
+            id=row.id,
+            image=row.image,
+            variables=row.variables,
+            masked_values=tuple(row.masked_values),
+            release_commands=tuple((label, command) for label, command in row.release_commands),
+            port=row.port,
+            containers=row.containers,
+            limits=Limits(**row.limits),
+            hosts=tuple(row.hosts),
+        )
+
+
+def environment_labels(installation_id: str, environment_uuid: str) -> dict[str, str]:
+    """Labels that say whose a thing in the engine is."""
+    return {LABEL_INSTALLATION: installation_id, LABEL_ENVIRONMENT: environment_uuid}
+
+
+def load_context(deployment: Deployment, installation: Installation, logs: LogStore) -> Context:
+    """The context at the start, or for a recovery."""
+    environment: Environment = deployment.environment
+    configuration = resolve_configuration(environment)
+    row = db.session.get(Release, deployment.release_id) if deployment.release_id else None
+    release = RunnableRelease.of(row) if row else None
+    secrets = [*configuration.secrets, *(release.masked_values if release else ())]
+    subject = Subject(
+        deployment_id=deployment.id,
+        deployment_uuid=deployment.uuid,
+        kind=deployment.kind,
+        environment_id=environment.id,
+        environment_uuid=environment.uuid,
+        environment_slug=environment.slug,
+        application_id=environment.application_id,
+        application_slug=environment.application.slug,
+        repository_key=load_repository(environment.application_id).uuid,
+        commit=deployment.commit,
+        is_live=environment.is_live,
+        installation_id=load_feed().epoch,
+    )
+    return Context(
+        subject=subject,
+        installation=installation,
+        configuration=configuration,
+        log=DeploymentLog(logs.deployment(deployment.uuid), secrets),
+        release=release,
+        image=release.image if release else "",
+    )

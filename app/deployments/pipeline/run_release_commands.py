@@ -1,0 +1,66 @@
+"""Release commands: run in order in containers that are thrown away (D5)."""
+
+from __future__ import annotations
+
+import shlex
+
+from app.adapters.engine import ContainerSpec
+from app.deployments.networks import network_of
+from app.deployments.pipeline.context import ROLE_COMMAND, Context
+from app.deployments.pipeline.step import Step
+from app.errors import Invalid
+
+
+class RunReleaseCommands(Step):
+    """The first command that fails ends the deployment; the old containers serve on."""
+
+    name = "run_release_commands"
+    title = "Release commands"
+
+    def plan(self, context: Context) -> None:
+        context.network = network_of(context)
+
+    def run(self, context: Context) -> None:
+        commands = context.runnable.release_commands
+        if not commands:
+            return
+        context.log.heading("docker release commands")
+        if context.network is None:
+            raise RuntimeError("the network is planned before commands run in it")
+        context.adapters.engine.ensure_network(context.network)
+        for number, (label, command) in enumerate(commands, 1):
+            self._run_one(context, number, label, command)
+
+    def _run_one(self, context: Context, number: int, label: str, command: str) -> None:
+        context.log.line(f"--- {label}: {command}")
+        release = context.runnable
+        spec = ContainerSpec(
+            name=f"moonbase-{context.subject.deployment_uuid[:13]}-command-{number}",
+            image=release.image,
+            labels=context.labels(ROLE_COMMAND),
+            network=context.network.name if context.network else "",
+            limits=release.limits,
+            command=tuple(shlex.split(command)),
+            environment=release.variables,
+        )
+        seconds = context.installation.settings.times.release_command
+        result = context.adapters.engine.run_command(
+            spec, seconds, context.log.line, context.cancelled
+        )
+        if result.cancelled:
+            return
+        if result.timed_out:
+            raise Invalid(f"{_named(label)} ran longer than {seconds / 60:g} minutes.")
+        if result.oom_killed:
+            raise Invalid(f"{_named(label)} was killed: it used too much memory.")
+        if result.exit_code != 0:
+            raise Invalid(f"{_named(label)} failed with exit code {result.exit_code}.")
+
+    def undo(self, context: Context) -> None:
+        engine = context.adapters.engine
+        for state in engine.list_containers(context.labels(ROLE_COMMAND)):
+            engine.remove_container(state.name)
+
+
+def _named(label: str) -> str:
+    return f"The release command “{label}”"

@@ -1,0 +1,183 @@
+"""Runs the steps of a deployment, and tidies up after one that failed or was cut off."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.deployments import operations
+from app.deployments.diagnosis import diagnose
+from app.deployments.lease import holding_lease
+from app.deployments.models import Deployment, DeploymentStatus, DeploymentStep, StepStatus
+from app.deployments.operations import Outcome
+from app.deployments.pipeline import POINT_OF_NO_RETURN, STORIES
+from app.deployments.pipeline.context import Context, load_context
+from app.deployments.pipeline.step import Step
+from app.environments.models import Environment
+from app.errors import PanelError
+from app.extensions import db, now
+from app.installation import installation
+from app.logs.queries import log_store
+from app.repositories.operations import mark_deployed
+from app.signals import step_started
+from app.transactions import unit_of_work
+
+logger = logging.getLogger(__name__)
+
+CANCELLED = "It was cancelled before visitors were sent to it. The site runs on as it was."
+LOST = "The process that ran this deployment ended unexpectedly. The site runs on as it was."
+FINISHED = "The process that ran this deployment ended after the switch; the rest was done since."
+BROKEN = "Something broke on our side. The site runs on as it was."
+
+
+class LeaseLost(Exception):
+    """Another process has taken this deployment over: stop, and touch nothing any more."""
+
+
+class Cancelled(Exception):
+    """A person asked to stop."""
+
+
+def run(deployment_id: int) -> None:
+    """Run a waiting deployment to its end. Does nothing when it is not its turn."""
+    with unit_of_work():
+        deployment = db.session.get(Deployment, deployment_id)
+        token = operations.take_lease(deployment) if deployment else None
+    if deployment is None or token is None:
+        return
+    context = load_context(deployment, installation(), log_store())
+    with _leased(context, token):
+        _finish(context, _run_steps(context, STORIES[context.subject.kind], token), token)
+
+
+@contextmanager
+def _leased(context: Context, token: str) -> Iterator[None]:
+    """Hold the lease; when it is lost, stop quietly: whoever took it writes the end."""
+    try:
+        with holding_lease(context.subject.deployment_id, token, context.cancelled, context.lost):
+            yield
+    except LeaseLost:
+        logger.warning("deployment %s was taken over", context.subject.deployment_uuid)
+
+
+def recover(deployment_id: int) -> None:
+    """Bring a deployment whose worker was lost to an end: finish it when visitors were switched
+    already, undo it otherwise. Does nothing when its worker lives after all."""
+    with unit_of_work():
+        deployment = db.session.get(Deployment, deployment_id)
+        if deployment is None or deployment.status != DeploymentStatus.RUNNING:
+            return
+        token = operations.take_over(deployment, deployment.heartbeat_at)
+    if token is None:
+        return
+    context = load_context(deployment, installation(), log_store())
+    steps = STORIES[context.subject.kind]
+    done = {row.name for row in deployment.steps if row.status == StepStatus.SUCCEEDED}
+    begun = [step for step in steps if any(row.name == step.name for row in deployment.steps)]
+    with _leased(context, token):
+        context.log.line(LOST)
+        if POINT_OF_NO_RETURN in done:
+            outcome = _run_steps(context, steps[len(done) :], token)
+            if outcome.status == DeploymentStatus.SUCCEEDED:
+                outcome = Outcome(DeploymentStatus.SUCCEEDED, FINISHED)
+        else:
+            _undo(context, begun, token)
+            outcome = Outcome(DeploymentStatus.FAILED, LOST, "Deploy again.")
+        _finish(context, outcome, token)
+
+
+def _run_steps(context: Context, steps: tuple[Step, ...], token: str) -> Outcome:
+    begun: list[Step] = []
+    try:
+        for step in steps:
+            begun.append(step)
+            _run_step(context, step, token)
+    except LeaseLost:
+        raise
+    except Cancelled:
+        _undo(context, begun, token)
+        return Outcome(DeploymentStatus.CANCELLED, CANCELLED)
+    except PanelError as error:
+        context.log.line(f"!!! {error.sentence}")
+        finding = diagnose(error, context.log.tail())
+        _undo(context, begun, token)
+        return Outcome(DeploymentStatus.FAILED, finding.sentence, finding.advice)
+    except Exception:
+        # The edge of the pipeline: whatever broke, the old containers must serve on.
+        logger.exception("deployment %s broke", context.subject.deployment_uuid)
+        _undo(context, begun, token)
+        return Outcome(DeploymentStatus.FAILED, BROKEN, "Deploy again; tell an operator.")
+    return Outcome(DeploymentStatus.SUCCEEDED)
+
+
+def _run_step(context: Context, step: Step, token: str) -> None:
+    """Plan, run, record: the only place that commits while a deployment runs."""
+    with unit_of_work():
+        _require_lease(context, token)
+        row = DeploymentStep(
+            deployment_id=context.subject.deployment_id, name=step.name, started_at=now()
+        )
+        db.session.add(row)
+        step.plan(context)
+    step_started.send(deployment=context.subject.deployment_uuid, step=step.name)
+    db.session.rollback()
+    try:
+        step.run(context)
+        if step.is_cancellable and context.cancelled.is_set():
+            raise Cancelled
+        with unit_of_work():
+            _require_lease(context, token)
+            step.record(context)
+            row.status, row.ended_at = StepStatus.SUCCEEDED, now()
+    except BaseException as error:
+        is_cancelled = isinstance(error, Cancelled) or context.cancelled.is_set()
+        _close_step(row, StepStatus.CANCELLED if is_cancelled else StepStatus.FAILED)
+        if is_cancelled and step.is_cancellable:
+            raise Cancelled from error
+        raise
+
+
+def _close_step(row: DeploymentStep, status: StepStatus) -> None:
+    with unit_of_work():
+        row.status, row.ended_at = status, now()
+
+
+def _require_lease(context: Context, token: str) -> None:
+    """Raise `LeaseLost` unless this process still holds the deployment."""
+    deployment = db.session.get_one(Deployment, context.subject.deployment_id)
+    if context.lost.is_set() or deployment.lease_token != token:
+        raise LeaseLost(context.subject.deployment_uuid)
+
+
+def _undo(context: Context, begun: list[Step], token: str) -> None:
+    """Backwards, each step that had begun. One that cannot be undone does not stop the others:
+    the reconciler removes what is left."""
+    for step in reversed(begun):
+        try:
+            with unit_of_work():
+                _require_lease(context, token)
+                step.undo_rows(context)
+            step.undo(context)
+        except PanelError as error:
+            context.log.line(f"!!! {step.title} could not be undone: {error.sentence}")
+            logger.warning("undo of %s failed: %s", step.name, error.sentence)
+    db.session.rollback()
+
+
+def _finish(context: Context, outcome: Outcome, token: str) -> None:
+    subject = context.subject
+    with unit_of_work():
+        _require_lease(context, token)
+        deployment = db.session.get_one(Deployment, subject.deployment_id)
+        for row in deployment.steps:
+            if row.status == StepStatus.RUNNING:
+                row.status, row.ended_at = StepStatus.FAILED, now()
+        operations.close(deployment, outcome)
+        if outcome.status == DeploymentStatus.SUCCEEDED:
+            environment = db.session.get_one(Environment, subject.environment_id)
+            mark_deployed(environment, subject.commit, context.adapters.repositories)
+    context.log.heading(f"Deployment {outcome.status}")
+    if outcome.sentence:
+        context.log.line(outcome.sentence)
+    context.log.flush()

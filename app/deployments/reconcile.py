@@ -1,0 +1,144 @@
+"""Comparing what should run with what runs, and mending the difference."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from app.adapters.engine import (
+    LABEL_DEPLOYMENT,
+    LABEL_ENVIRONMENT,
+    LABEL_INSTALLATION,
+    LABEL_ROLE,
+    ContainerSpec,
+    ContainerState,
+    NetworkSpec,
+)
+from app.deployments import queries
+from app.deployments.models import Container, CurrentRelease, Deployment
+from app.deployments.networks import network_spec
+from app.deployments.pipeline.context import (
+    ROLE_NETWORK,
+    ROLE_WEB,
+    RunnableRelease,
+    environment_labels,
+)
+from app.deployments.pipeline.start_containers import web_container
+from app.environments.models import Environment
+from app.errors import PanelError
+from app.extensions import db
+from app.installation import Installation
+from app.regions.queries import find_subnet
+from app.routes.queries import load_feed
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One container that should run, and the network it is in."""
+
+    spec: ContainerSpec
+    network: NetworkSpec
+
+
+@dataclass(frozen=True)
+class Mended:
+    """Names of what was brought back, and of what nobody owned any more."""
+
+    started: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def reconcile(installation: Installation) -> Mended:
+    """Start what is missing, from the current releases; remove labelled containers without a row.
+
+    Environments with a running deployment are left to it. Routes need no mending: addresses are
+    fixed in the rows.
+    """
+    engine = installation.adapters.engine
+    epoch = load_feed().epoch
+    busy = _busy_environments()
+    wanted = _wanted_containers(epoch, busy)
+    known_networks = {f"moonbase-{uuid}" for uuid in db.session.scalars(select(Environment.uuid))}
+    db.session.rollback()
+    ours = {LABEL_INSTALLATION: epoch}
+    present = {state.name: state for state in engine.list_containers(ours)}
+    started = [
+        item.spec.name
+        for item in wanted
+        if not (item.spec.name in present and present[item.spec.name].running)
+        and _start(installation, item)
+    ]
+    names = {item.spec.name for item in wanted}
+    surplus = [
+        state.name
+        for state in present.values()
+        if state.name not in names and _is_nobodys(state, busy)
+    ]
+    for name in surplus:
+        engine.remove_container(name)
+    for network in engine.list_networks({**ours, LABEL_ROLE: ROLE_NETWORK}):
+        if network not in known_networks and not network.startswith("moonbase-build-"):
+            engine.remove_network(network)
+    if started or surplus:
+        logger.warning("brought back %s, removed %s", started, surplus)
+    return Mended(tuple(started), tuple(surplus))
+
+
+def _busy_environments() -> set[str]:
+    """Environments (uuid) in which a deployment runs or begins."""
+    return set(
+        db.session.scalars(
+            select(Environment.uuid)
+            .join(Deployment, Deployment.environment_id == Environment.id)
+            .where(Deployment.status.in_(queries.ACTIVE))
+        )
+    )
+
+
+def _wanted_containers(epoch: str, busy: set[str]) -> list[Wanted]:
+    rows = db.session.execute(
+        select(Container, Environment, Deployment.uuid)
+        .join(CurrentRelease, CurrentRelease.deployment_id == Container.deployment_id)
+        .join(Environment, Environment.id == Container.environment_id)
+        .join(Deployment, Deployment.id == Container.deployment_id)
+    )
+    wanted = []
+    for row, environment, deployment_uuid in rows:
+        subnet = find_subnet(environment.id)
+        if environment.uuid in busy or subnet is None:
+            continue
+        network = network_spec(epoch, environment.uuid, subnet.cidr)
+        labels = environment_labels(epoch, environment.uuid) | {
+            LABEL_DEPLOYMENT: deployment_uuid,
+            LABEL_ROLE: ROLE_WEB,
+        }
+        release = RunnableRelease.of(row.release)
+        wanted.append(Wanted(web_container(row, release, network.name, labels), network))
+    return wanted
+
+
+def _start(installation: Installation, item: Wanted) -> bool:
+    """Bring one back. One that cannot start must not keep the others down."""
+    engine = installation.adapters.engine
+    try:
+        engine.ensure_network(item.network)
+        engine.start_container(item.spec)
+    except PanelError as error:
+        logger.warning("%s could not be brought back: %s", item.spec.name, error.sentence)
+        return False
+    return True
+
+
+def _is_nobodys(state: ContainerState, busy: set[str]) -> bool:
+    """No row wants it, and no deployment is under way that could have made it meanwhile."""
+    environment = state.labels.get(LABEL_ENVIRONMENT, "")
+    if environment in busy:
+        return False
+    row = db.session.scalar(select(Container.id).where(Container.name == state.name))
+    is_unknown = row is None and environment not in _busy_environments()
+    db.session.rollback()
+    return is_unknown

@@ -1,0 +1,1 @@
+"""Host names: each one belongs to one environment of the whole installation."""

@@ -1,0 +1,1 @@
+"""Environments: Test, Live and more, each with its own branch, containers and variables."""

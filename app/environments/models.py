@@ -1,0 +1,45 @@
+"""An environment."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.applications.models import Application
+from app.extensions import Base, Numbered, Outside
+from app.keyrings import Encrypted
+from app.regions.models import Region
+
+TEST = "test"
+LIVE = "live"
+
+
+class Environment(Numbered, Outside, Base):
+    """One running place of an application. Changes take effect at its next deployment."""
+
+    __tablename__ = "environments"
+    __table_args__ = (UniqueConstraint("application_id", "slug"),)
+
+    application_id: Mapped[int] = mapped_column(ForeignKey("applications.id", ondelete="CASCADE"))
+    region_id: Mapped[int] = mapped_column(ForeignKey("regions.id"))
+    slug: Mapped[str]
+    name: Mapped[str]
+    branch: Mapped[str] = mapped_column(default="main")
+    containers: Mapped[int] = mapped_column(default=1)
+    """How many web containers run side by side; more than one on Live only (C8)."""
+    is_deployed_on_push: Mapped[bool] = mapped_column(default=False)
+    secret_key: Mapped[str] = mapped_column(Encrypted, default=lambda: secrets.token_urlsafe(48))
+    """The site's `SECRET_KEY`, the same over all its deployments."""
+
+    application: Mapped[Application] = relationship()
+    region: Mapped[Region] = relationship()
+
+    @property
+    def is_live(self) -> bool:
+        return self.slug == LIVE
+
+    @property
+    def is_test(self) -> bool:
+        return self.slug == TEST

@@ -1,0 +1,39 @@
+"""The installation this process serves: its settings and the adapters it was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from app.adapters.engine import Engine
+from app.adapters.git import RepositoryStore
+from app.adapters.image_builder import ImageBuilder
+from app.adapters.job_queue import JobQueue
+from app.config import Settings
+
+EXTENSION = "moonbase"
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """The outside world, as handed to `create_app`; tests hand in fakes."""
+
+    engine: Engine
+    image_builder: ImageBuilder
+    repositories: RepositoryStore
+    job_queue: JobQueue
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What every request and job can rely on."""
+
+    settings: Settings
+    adapters: Adapters
+
+
+def installation() -> Installation:
+    """The one of the present app."""
+    return cast(Installation, current_app.extensions[EXTENSION])

@@ -1,0 +1,1 @@
+"""Handing work to the workers, once the data it needs is safe."""

@@ -1,0 +1,1 @@
+"""What spans rooms: an application comes into being with all that belongs to it."""

@@ -1,0 +1,1 @@
+"""Logs as chunk files, with secrets masked before anything is written."""

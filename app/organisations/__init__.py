@@ -1,0 +1,1 @@
+"""Organisations own applications; members have a role in them."""

@@ -1,0 +1,106 @@
+"""Founding organisations and changing who belongs to them."""
+
+from __future__ import annotations
+
+from app.accounts.models import User
+from app.accounts.operations import create_user
+from app.accounts.queries import find_user
+from app.audit.operations import record
+from app.errors import Invalid, NotAllowed
+from app.extensions import db
+from app.names import clean_email, clean_name, clean_slug, suggest_slug
+from app.organisations import queries
+from app.organisations.models import Member, Organisation
+from app.permissions import Role
+
+
+def create_organisation(name: str, owner: User, slug: str = "") -> Organisation:
+    """A new organisation with `owner` as its first owner; the slug is made from the name."""
+    label = clean_name(name)
+    organisation = Organisation(name=label, slug=_free_slug(slug or suggest_slug(label) or "team"))
+    organisation.members.append(Member(user=owner, role=Role.OWNER))
+    db.session.add(organisation)
+    db.session.flush()
+    record("organisation.create", label, actor=owner, organisation_id=organisation.id)
+    return organisation
+
+
+def _free_slug(wanted: str) -> str:
+    slug = clean_slug(wanted)
+    number = 1
+    while queries.find_organisation(slug):
+        number += 1
+        slug = f"{wanted[:34].rstrip('-')}-{number}"
+    return slug
+
+
+def sign_up(email: str, name: str, password: str) -> User:
+    """A new person with an organisation of their own, so that they can begin at once."""
+    user = create_user(email, name, password)
+    create_organisation(user.name, user)
+    return user
+
+
+def rename_organisation(organisation: Organisation, name: str, actor: User) -> None:
+    """Give it another name; its address stays."""
+    before, organisation.name = organisation.name, clean_name(name)
+    record(
+        "organisation.rename",
+        organisation.name,
+        actor=actor,
+        organisation_id=organisation.id,
+        before=before,
+    )
+
+
+def add_member(organisation: Organisation, email: str, role: Role, actor: User) -> Member:
+    """Let a person with an account in."""
+    user = find_user(clean_email(email))
+    if user is None:
+        raise Invalid("Nobody has signed up with this address yet.", "email")
+    if queries.find_member(organisation.id, user.id):
+        raise Invalid(f"{user.name} is a member already.", "email")
+    _only_owners_make_owners(organisation, role, actor)
+    member = Member(organisation=organisation, user=user, role=role)
+    db.session.add(member)
+    record("member.add", user.email, actor=actor, organisation_id=organisation.id, role=role.value)
+    return member
+
+
+def change_role(member: Member, role: Role, actor: User) -> None:
+    """Give a member another role. An organisation keeps at least one owner."""
+    _only_owners_make_owners(member.organisation, role, actor)
+    _only_owners_make_owners(member.organisation, member.role, actor)
+    if member.role == Role.OWNER and role != Role.OWNER:
+        _keep_an_owner(member)
+    record(
+        "member.role",
+        member.user.email,
+        actor=actor,
+        organisation_id=member.organisation_id,
+        before=member.role.value,
+        after=role.value,
+    )
+    member.role = role
+
+
+def remove_member(member: Member, actor: User) -> None:
+    """Take a member out. Administrators remove others, not themselves (checklist 6)."""
+    _only_owners_make_owners(member.organisation, member.role, actor)
+    if member.role == Role.OWNER:
+        _keep_an_owner(member)
+    if member.user_id == actor.id and member.role == Role.ADMINISTRATOR:
+        raise NotAllowed("Administrators cannot remove themselves. Ask another one.")
+    record("member.remove", member.user.email, actor=actor, organisation_id=member.organisation_id)
+    db.session.delete(member)
+
+
+def _keep_an_owner(member: Member) -> None:
+    if queries.count_owners(member.organisation_id) < 2:
+        raise Invalid("This is the last owner. Make somebody else an owner first.")
+
+
+def _only_owners_make_owners(organisation: Organisation, role: Role, actor: User) -> None:
+    own = queries.find_member(organisation.id, actor.id)
+    if role == Role.OWNER and (own is None or own.role != Role.OWNER):
+        raise NotAllowed("Only owners may do that to an owner.")

@@ -1,0 +1,1 @@
+"""The processes of an installation, one file each, and the list supervisord runs them from."""

@@ -1,0 +1,90 @@
+"""The Git server over SSH: which key is whose, and what a push means, answered from the rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from flask import Flask
+
+from app.accounts.models import User
+from app.accounts.queries import find_ssh_key
+from app.adapters.git import GitService
+from app.adapters.git.ssh_server import Person, start_git_ssh
+from app.extensions import db, now
+from app.factory import create_app
+from app.installation import EXTENSION, Installation
+from app.repositories.access import Tips, authorise_git, finish_push
+from app.transactions import unit_of_work
+
+Answer = TypeVar("Answer")
+
+
+class PanelGitAccess:
+    """Asks the rooms, each question in a thread with an app context and a session of its own."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._installation: Installation = app.extensions[EXTENSION]
+
+    async def find_person(self, fingerprint: str) -> Person | None:
+        return await self._ask(lambda: self._find_person(fingerprint))
+
+    async def authorise(self, person: Person, path: str, service: GitService) -> str:
+        return await self._ask(lambda: self._authorise(person, path, service))
+
+    async def pushed(
+        self, person: Person, key: str, changed: Mapping[str, tuple[str | None, str | None]]
+    ) -> list[str]:
+        before = {name: tip for name, (tip, _) in changed.items() if tip}
+        after = {name: tip for name, (_, tip) in changed.items() if tip}
+        return await self._ask(lambda: self._pushed(key, Tips(before, after)))
+
+    async def _ask(self, question: Callable[[], Answer]) -> Answer:
+        def answer() -> Answer:
+            with self._app.app_context():
+                return question()
+
+        return await asyncio.to_thread(answer)
+
+    def _find_person(self, fingerprint: str) -> Person | None:
+        key = find_ssh_key(fingerprint)
+        if key is None:
+            return None
+        person = Person(id=key.user_id, name=key.user.name)
+        with unit_of_work():
+            key.last_used_at = now()
+        return person
+
+    def _authorise(self, person: Person, path: str, service: GitService) -> str:
+        user = db.session.get_one(User, person.id)
+        return authorise_git(user, path, service)
+
+    def _pushed(self, key: str, tips: Tips) -> list[str]:
+        with unit_of_work():
+            return finish_push(key, tips, self._installation.adapters.repositories)
+
+
+async def serve(app: Flask) -> None:
+    """Serve until the process is ended."""
+    here: Installation = app.extensions[EXTENSION]
+    server = await start_git_ssh(
+        here.settings.host,
+        here.settings.ssh_port,
+        here.settings.data_dir / "secrets" / "ssh_host.key",
+        PanelGitAccess(app),
+        here.adapters.repositories,
+    )
+    await server.wait_closed()
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
+    asyncio.run(serve(create_app()))
+
+
+if __name__ == "__main__":
+    main()

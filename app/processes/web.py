@@ -1,0 +1,27 @@
+"""The WSGI application behind gunicorn's two listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from app.config import Settings
+from app.factory import create_app, create_internal_app, real_adapters
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def create_wsgi_app() -> WSGIApplication:
+    """One callable for both: which listener a request came in by decides, never its Host."""
+    settings = Settings.read()
+    adapters = real_adapters(settings)
+    panel = create_app(settings, adapters)
+    internal = create_internal_app(settings, adapters)
+    internal_port = str(settings.internal_port)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_internal = environ.get("SERVER_PORT") == internal_port
+        return (internal if is_internal else panel)(environ, start_response)
+
+    return application

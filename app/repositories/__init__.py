@@ -1,0 +1,1 @@
+"""Git repositories of applications: who may read and push, and what waits to be deployed."""

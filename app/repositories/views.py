@@ -1,0 +1,109 @@
+"""Git over HTTP: e-mail address and access token as user name and password (A3, B4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from flask import Blueprint, Response, request, stream_with_context
+from flask.typing import ResponseReturnValue
+
+from app.accounts.models import User
+from app.accounts.queries import find_access_token
+from app.adapters.git import GitService
+from app.adapters.git.cgi import CgiResponse, run_cgi
+from app.errors import Invalid, PanelError
+from app.extensions import db, now
+from app.installation import installation
+from app.repositories.access import Tips, authorise_git, finish_push
+from app.transactions import unit_of_work
+from app.web.access import public
+
+blueprint = Blueprint("repositories", __name__, url_prefix="/git")
+
+CGI_HEADERS = (
+    "CONTENT_TYPE",
+    "CONTENT_LENGTH",
+    "QUERY_STRING",
+    "HTTP_CONTENT_ENCODING",
+    "HTTP_GIT_PROTOCOL",
+    "HTTP_TRANSFER_ENCODING",
+    "HTTP_ACCEPT_ENCODING",
+)
+
+
+@blueprint.route("/<slug>.git/info/refs", methods=["GET"])
+@blueprint.route("/<slug>.git/git-upload-pack", methods=["POST"], endpoint="upload_pack")
+@blueprint.route("/<slug>.git/git-receive-pack", methods=["POST"], endpoint="receive_pack")
+@public
+def serve(slug: str) -> ResponseReturnValue:
+    """Hand one request of a Git client to Git. The token is the guard here, not the session."""
+    user = _find_person()
+    if user is None:
+        return _ask_for_token()
+    try:
+        service = _service()
+        key = authorise_git(user, slug, service)
+        return _stream(key, service, slug)
+    except PanelError as error:
+        return Response(error.sentence + "\n", error.status, mimetype="text/plain")
+
+
+def _find_person() -> User | None:
+    """Whose token it is; the user name must be the address of the same person."""
+    given = request.authorization
+    if given is None or given.type != "basic" or not given.password:
+        return None
+    token = find_access_token(given.password)
+    if token is None or token.user.email != (given.username or "").strip().casefold():
+        return None
+    user = token.user
+    if token.last_used_at is None or (now() - token.last_used_at).total_seconds() > 60:
+        with unit_of_work():
+            token.last_used_at = now()
+    return user
+
+
+def _ask_for_token() -> Response:
+    sentence = "Sign in with your e-mail address and an access token as password.\n"
+    response = Response(sentence, 401, mimetype="text/plain")
+    response.headers["WWW-Authenticate"] = 'Basic realm="Moonbase Git", charset="UTF-8"'
+    return response
+
+
+def _service() -> GitService:
+    name = request.args.get("service") or request.path.rsplit("/", 1)[-1]
+    if name not in list(GitService):
+        raise Invalid("Only Git clients that speak the smart protocol are served.")
+    return GitService(name)
+
+
+def _stream(key: str, service: GitService, slug: str) -> Response:
+    store = installation().adapters.repositories
+    is_push = request.method == "POST" and service == GitService.RECEIVE_PACK
+    before = store.branches(key) if is_push else {}
+    variables = {name: request.environ[name] for name in CGI_HEADERS if name in request.environ}
+    path = request.path.split(".git", 1)[1]
+    variables |= {"REQUEST_METHOD": request.method, "PATH_INFO": path, "REMOTE_USER": slug}
+    command = store.serve_http(key, variables)
+    db.session.rollback()  # hold no reading while a large pack is under way
+    answer = run_cgi(command, request.environ["wsgi.input"])
+    chunks = _noting_push(answer, key, before) if is_push else answer.chunks
+    response = Response(stream_with_context(chunks), answer.status)
+    response.headers.clear()
+    for name, value in answer.headers:
+        response.headers.add(name, value)
+    return response
+
+
+def _noting_push(answer: CgiResponse, key: str, before: object) -> Iterator[bytes]:
+    """Pass Git's answer on, then see what moved, also when the client has hung up."""
+    store = installation().adapters.repositories
+    try:
+        yield from answer.chunks
+    finally:
+        close = getattr(answer.chunks, "close", None)
+        if close:
+            close()
+        with unit_of_work():
+            finish_push(key, Tips(cast("dict[str, str]", before), store.branches(key)), store)

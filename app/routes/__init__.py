@@ -1,0 +1,1 @@
+"""Which containers answer for which hosts, and which ingress node has loaded it."""

@@ -1,0 +1,1 @@
+"""What all pages share: the guard on every endpoint, the frame, errors, paging, live streams."""

@@ -1,0 +1,30 @@
+"""One status vocabulary for all pages: word, colour and icon, defined once (pages.md, 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask_babel import lazy_gettext as _l
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a state looks. `colour` is a Tabler colour; `icon` a name in the icon sprite."""
+
+    word: object
+    colour: str
+    icon: str
+
+
+STATUSES = {
+    "queued": Status(_l("Waiting"), "secondary", "clock"),
+    "running": Status(_l("Running"), "blue", "loader"),
+    "succeeded": Status(_l("Succeeded"), "green", "check"),
+    "failed": Status(_l("Failed"), "red", "x"),
+    "cancelled": Status(_l("Cancelled"), "secondary", "ban"),
+    "skipped": Status(_l("Skipped"), "secondary", "minus"),
+    "undone": Status(_l("Undone"), "secondary", "arrow-back"),
+    "up": Status(_l("Running"), "green", "check"),
+    "empty": Status(_l("Not deployed yet"), "secondary", "circle-dashed"),
+    "down": Status(_l("Not running"), "red", "x"),
+}

@@ -1,0 +1,91 @@
+"""Server-sent events: a page that stays true by itself."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, current_app, stream_with_context
+
+from app.errors import Unavailable
+from app.extensions import db
+
+POLL_SECONDS = 0.25
+PING_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Event:
+    """One message. `id` comes back as Last-Event-ID when the browser connects again."""
+
+    name: str
+    data: Any
+    id: str = ""
+
+    def encoded(self) -> str:
+        lines = [f"event: {self.name}", f"data: {json.dumps(self.data)}"]
+        return "\n".join([*lines, f"id: {self.id}", "\n"] if self.id else [*lines, "\n"])
+
+
+class _OpenStreams:
+    """How many streams each person holds in this process: each costs a thread."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    def enter(self, person: int, most: int) -> None:
+        with self._lock:
+            if self._counts[person] >= most:
+                raise Unavailable("Too many live pages are open. Close one and reload.")
+            self._counts[person] += 1
+
+    def leave(self, person: int) -> None:
+        with self._lock:
+            self._counts[person] -= 1
+
+
+_open = _OpenStreams()
+
+
+def event_stream(
+    person_id: int, poll: Callable[[], Iterator[Event]], is_over: Callable[[], bool]
+) -> Response:
+    """Answer with what `poll` yields, asked four times a second until `is_over`.
+
+    The database session is given back between polls, so that a stream holds no connection. After
+    some minutes the stream ends by itself; the browser connects again where it stopped.
+    """
+    settings = current_app.extensions["moonbase"].settings
+    _open.enter(person_id, settings.streams_per_person)
+
+    def events() -> Iterator[str]:
+        until = time.monotonic() + settings.times.stream
+        quiet_since = time.monotonic()
+        try:
+            yield "retry: 1000\n\n"
+            while time.monotonic() < until:
+                over = is_over()
+                for event in poll():
+                    quiet_since = time.monotonic()
+                    yield event.encoded()
+                db.session.remove()
+                if over:
+                    yield Event("end", {}).encoded()
+                    return
+                if time.monotonic() - quiet_since > PING_SECONDS:
+                    quiet_since = time.monotonic()
+                    yield ": still here\n\n"
+                time.sleep(POLL_SECONDS)
+        finally:
+            _open.leave(person_id)
+
+    response = Response(stream_with_context(events()), mimetype="text/event-stream")
+    response.headers["X-Accel-Buffering"] = "no"
+    response.headers["Cache-Control"] = "no-store"
+    return response

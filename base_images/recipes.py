@@ -1,0 +1,109 @@
+"""What each base image consists of: packages, additions, settings. Nothing is executed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+# Where the CA bundle lies, on Debian and so in every image made of its packages.
+CA_BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+
+# So that pip and everything on OpenSSL or requests trusts the CAs this machine trusts.
+_TRUST = {
+    "SSL_CERT_FILE": f"/{CA_BUNDLE}",
+    "REQUESTS_CA_BUNDLE": f"/{CA_BUNDLE}",
+    "PIP_CERT": f"/{CA_BUNDLE}",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One base image. `packages` are Debian's; `pinned` only say how old a bootstrap is.
+
+    `files` are texts by path in the image (all 0755: they are programs); `bootstrap` means a
+    whole Debian with apt by debootstrap, which needs root and about a minute.
+    """
+
+    name: str
+    tag: str
+    packages: tuple[str, ...] = ()
+    busybox: bool = False
+    python: str | None = None
+    bootstrap: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
+    trust: bool = False
+
+
+STATIC = Recipe(
+    name="static",
+    tag="moonbase/static:1",
+    packages=("busybox-static",),
+    busybox=True,
+    files={"bin/serve": (_HERE / "static" / "serve").read_text()},
+    folders=("site",),
+    environment={"PATH": "/bin"},
+    settings=("WORKDIR /site", "EXPOSE 80", 'CMD ["/bin/serve"]'),
+)
+
+# The interpreter, what its standard library links to, and what wheels commonly need beside it
+# (libstdc++6: numpy, grpc; tzdata: zoneinfo, so Django). bash stays out: busybox has sh.
+_PYTHON_PACKAGES = (
+    "python3.11-minimal libpython3.11-minimal libpython3.11-stdlib python3.11 libc6 libssl3 "
+    "zlib1g libexpat1 libffi8 libbz2-1.0 liblzma5 libsqlite3-0 libuuid1 libdb5.3 libncursesw6 "
+    "libtinfo6 libreadline8 libcrypt1 libnsl2 libtirpc3 libgssapi-krb5-2 libkrb5-3 libk5crypto3 "
+    "libkrb5support0 libcom-err2 libkeyutils1 libgcc-s1 libstdc++6 gcc-12-base media-types tzdata "
+    "netbase busybox-static python3-pip-whl base-files"
+)
+_PIP = """\
+#!/usr/bin/python3
+import sys
+
+from pip._internal.cli.main import main
+
+sys.exit(main())
+"""
+
+PYTHON = Recipe(
+    name="python",
+    tag="moonbase/python:3.11",
+    packages=tuple(_PYTHON_PACKAGES.split()),
+    busybox=True,
+    python="3.11",
+    files={"usr/local/bin/pip": _PIP, "usr/local/bin/pip3": _PIP},
+    links={"usr/bin/python3": "python3.11", "usr/bin/python": "python3.11"},
+    folders=("app",),
+    environment={
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PIP_ROOT_USER_ACTION": "ignore",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_CACHE_DIR": "1",
+        **_TRUST,
+    },
+    settings=("WORKDIR /app", 'CMD ["python3"]'),
+    trust=True,
+)
+
+DEBIAN = Recipe(
+    name="debian",
+    tag="moonbase/debian:12",
+    # Not taken apart one by one: their versions say which state of Debian the image has.
+    packages=("base-files", "libc6", "apt", "dpkg", "libssl3", "ca-certificates"),
+    bootstrap=True,
+    environment={
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "DEBIAN_FRONTEND": "noninteractive",
+        **_TRUST,
+    },
+    settings=('CMD ["bash"]',),
+    trust=True,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (STATIC, PYTHON, DEBIAN)}

@@ -1,0 +1,1 @@
+"""The tests, mirroring `app/`; real engines, repositories and processes live in fixtures."""
