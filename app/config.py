@@ -51,8 +51,10 @@ class Settings:
     port: int = 8000
     sites_port: int = 8080
     ssh_port: int = 2222
-    internal_port: int = 8001
-    agent_port: int = 8002
+    internal_port: int = 0
+    """Ingress feed and the like, on loopback; 0 means the port after the panel's."""
+    agent_port: int = 0
+    """The ingress agent's, with its pages on the next one; 0 means two after the panel's."""
     panel_host: str = "localhost"
     platform_domain: str = "localhost"
     docker_url: str = "unix:///var/run/docker.sock"
@@ -94,6 +96,8 @@ class Settings:
         chosen = {
             "database_url": self.database_url or f"sqlite:///{self.data_dir}/panel/panel.sqlite3",
             "redis_url": self.redis_url or f"unix://{self.data_dir}/run/redis.sock",
+            "internal_port": self.internal_port or self.port + 1,
+            "agent_port": self.agent_port or self.port + 2,
             "secret_key": self.secret_key or kept_secret(self.data_dir / "secrets" / "session.key"),
         }
         values = {item.name: getattr(self, item.name) for item in fields(self)} | chosen

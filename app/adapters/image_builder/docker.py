@@ -118,11 +118,19 @@ class _Build:
         self._began = time.time()
         self._clock.check()
         with self._ask(context) as answer, self._clock.guarding(answer):
-            for message in self._messages(answer):
-                lines = self._progress.read(message)
-                # Once it is broken off, what still comes is only read for what it made.
-                for line in lines if self._clock.reason is None else ():
-                    on_line(line)
+            messages = self._messages(answer)
+            try:
+                for message in messages:
+                    lines = self._progress.read(message)
+                    # Once it is broken off, what still comes is only read for what it made.
+                    for line in lines if self._clock.reason is None else ():
+                        on_line(line)
+            except BaseException:
+                self._clock.reason = self._clock.reason or BuildCancelled("Nobody listens.")
+                with suppress(PanelError):
+                    for message in messages:
+                        self._progress.read(message)
+                raise
             for line in self._progress.finish():
                 on_line(line)
         self._clock.check()
@@ -199,20 +207,30 @@ class _Build:
 
     def sweep(self) -> None:
         """Remove what a build that did not succeed may have left; never raises for it."""
-        self._end_containers(remove=True)
+        for container in self._progress.containers:
+            self._remove_container(container)
         for image in reversed(self._progress.images):
             self._remove_image(image)
 
-    def _end_containers(self, remove: bool = False) -> None:
-        """Kill (or kill and remove) what runs of this build; its step then fails with 137."""
+    def _end_containers(self) -> None:
+        """Kill what runs of this build; its step then fails with 137."""
+        api = self._connection.api()
         for container in reversed(self._progress.containers):
             with suppress(PanelError), engine_errors():
-                api = self._connection.api()
                 if self._is_our_container(api.inspect_container(container)):
-                    if remove:
-                        api.remove_container(container, v=True, force=True)
-                    else:
-                        api.kill(container)
+                    api.kill(container)
+
+    def _remove_container(self, container: str) -> None:
+        """Remove until it is gone: one that is just starting refuses at first."""
+        api = self._connection.api()
+        deadline = time.monotonic() + _END_SECONDS
+        with suppress(PanelError), engine_errors():
+            while self._is_our_container(api.inspect_container(container)):
+                with suppress(APIError):
+                    api.remove_container(container, v=True, force=True)
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(_LOOK_SECONDS)
 
     def drop_other_stages(self, result: ImageState) -> None:
         """Remove what only earlier stages were made of; parents of the result refuse to go."""

@@ -1,0 +1,80 @@
+"""Writing what containers print into the runtime logs: masked, stamped, each line once."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import threading
+from pathlib import Path
+
+from sqlalchemy import select
+
+from app.adapters.engine import LogLine
+from app.deployments.models import Container
+from app.extensions import db
+from app.logs.masking import Masker
+from app.logs.store import ChunkedLog
+
+LINE_LENGTH = 8192
+PLACES_KEPT = 50
+
+
+def masked_values_of(container: str) -> list[str]:
+    """The secrets of the release a container runs; empty when no row knows it."""
+    row = db.session.scalar(select(Container).where(Container.name == container))
+    values = row.release.masked_values if row else []
+    db.session.rollback()
+    return values
+
+
+class RuntimeWriter:
+    """The runtime log of one environment. Its containers' threads share it."""
+
+    def __init__(self, log: ChunkedLog) -> None:
+        self._log = log
+        self._places_file = log.directory / "followed.json"
+        self._places: dict[str, str] = _read_places(self._places_file)
+        self._lock = threading.Lock()
+
+    def last_line_at(self, container: str) -> datetime.datetime | None:
+        """When the last line of `container` that is written was printed."""
+        text = self._places.get(container)
+        return datetime.datetime.fromisoformat(text) if text else None
+
+    def write(self, container: str, lines: list[LogLine], masker: Masker) -> None:
+        """Append lines, and remember how far this container is written."""
+        if not lines:
+            return
+        name = container.removeprefix("moonbase-").partition("-")[2] or container
+        text = "".join(
+            f"{line.at:%Y-%m-%d %H:%M:%S} {_short(name)} | {masker.mask(line.text)[:LINE_LENGTH]}\n"
+            for line in lines
+        )
+        with self._lock:
+            self._log.append(text)
+            self._places.pop(container, None)
+            self._places[container] = lines[-1].at.isoformat()
+            for old in list(self._places)[:-PLACES_KEPT]:
+                del self._places[old]
+            draft = self._places_file.with_suffix(".draft")
+            draft.write_text(json.dumps(self._places))
+            draft.replace(self._places_file)
+
+    def note(self, container: str, sentence: str) -> None:
+        """A line of the platform's own, e.g. about a process that was killed."""
+        at = datetime.datetime.now(datetime.UTC)
+        with self._lock:
+            self._log.append(f"{at:%Y-%m-%d %H:%M:%S} {_short(container)} | --- {sentence}\n")
+
+
+def _short(name: str) -> str:
+    """`web-1` of `moonbase-3f2a…-web-1`."""
+    return "-".join(name.rsplit("-", 2)[-2:])
+
+
+def _read_places(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(at) for name, at in found.items()} if isinstance(found, dict) else {}

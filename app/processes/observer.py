@@ -1,0 +1,156 @@
+"""Follows the containers of all sites: their output goes to the runtime logs, their deaths too."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+
+from flask import Flask
+
+from app.adapters.engine import (
+    LABEL_ENVIRONMENT,
+    LABEL_INSTALLATION,
+    LABEL_ROLE,
+    ContainerState,
+    Engine,
+    EngineEvent,
+    LogLine,
+)
+from app.deployments.pipeline.context import ROLE_WEB
+from app.deployments.runtime_writer import RuntimeWriter, masked_values_of
+from app.errors import PanelError
+from app.extensions import db
+from app.factory import create_app
+from app.installation import EXTENSION, Installation
+from app.logs.masking import Masker
+from app.logs.queries import log_store
+from app.routes.queries import load_feed
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+BATCH_SECONDS = 0.3
+BATCH_LINES = 500
+KILLED = "The kernel killed a process: it used more memory than the plan allows."
+
+
+class Observer:
+    """One thread a container, and one for events; new containers are noticed within a second."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        here: Installation = app.extensions[EXTENSION]
+        self._engine: Engine = here.adapters.engine
+        self._followed: dict[str, threading.Thread] = {}
+        self._writers: dict[str, RuntimeWriter] = {}
+        with app.app_context():
+            self._labels = {LABEL_INSTALLATION: load_feed().epoch}
+            db.session.remove()
+
+    def look(self) -> None:
+        """Follow what is not followed yet."""
+        self._followed = {n: thread for n, thread in self._followed.items() if thread.is_alive()}
+        for state in self._engine.list_containers({**self._labels, LABEL_ROLE: ROLE_WEB}):
+            if state.running and state.id not in self._followed:
+                thread = threading.Thread(target=self._follow, args=(state,), daemon=True)
+                self._followed[state.id] = thread
+                thread.start()
+
+    def watch_events(self) -> None:
+        """Write a line when the kernel kills a process for its memory, until the engine goes."""
+        for event in self._engine.follow_events(self._labels, since=None):
+            if event.action == "oom":
+                self._note_kill(event)
+
+    def _note_kill(self, event: EngineEvent) -> None:
+        environment = event.labels.get(LABEL_ENVIRONMENT)
+        if environment:
+            self._writer(environment).note(event.container, KILLED)
+
+    def _follow(self, state: ContainerState) -> None:
+        writer = self._writer(state.labels[LABEL_ENVIRONMENT])
+        with self._app.app_context():
+            masker = Masker(masked_values_of(state.name))
+            db.session.remove()
+        since = writer.last_line_at(state.name)
+        batch = _Batch(writer, state.name, masker)
+        try:
+            for line in self._engine.follow_logs(state.name, since):
+                if since is None or line.at > since:
+                    batch.add(line)
+        except PanelError as error:
+            logger.warning("%s is not followed any more: %s", state.name, error.sentence)
+        finally:
+            batch.close()
+
+    def _writer(self, environment: str) -> RuntimeWriter:
+        if environment not in self._writers:
+            with self._app.app_context():
+                self._writers[environment] = RuntimeWriter(log_store().runtime(environment))
+        return self._writers[environment]
+
+
+class _Batch:
+    """Collects lines for a moment, so that a noisy site costs few writes."""
+
+    def __init__(self, writer: RuntimeWriter, container: str, masker: Masker) -> None:
+        self._writer, self._container, self._masker = writer, container, masker
+        self._lines: list[LogLine] = []
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        threading.Thread(target=self._flush_regularly, daemon=True).start()
+
+    def add(self, line: LogLine) -> None:
+        with self._lock:
+            self._lines.append(line)
+            is_full = len(self._lines) >= BATCH_LINES
+        if is_full:
+            self._flush()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._flush()
+
+    def _flush(self) -> None:
+        with self._lock:
+            lines, self._lines = self._lines, []
+            self._writer.write(self._container, lines, self._masker)
+
+    def _flush_regularly(self) -> None:
+        while not self._closed.wait(BATCH_SECONDS):
+            self._flush()
+
+
+def main() -> None:
+    """Observe until SIGTERM; an engine that goes away is waited for."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    observer = Observer(create_app())
+    stop = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    threading.Thread(target=_watch_for_ever, args=(observer, stop), daemon=True).start()
+    while not stop.wait(LOOK_SECONDS):
+        try:
+            observer.look()
+        except PanelError as error:
+            logger.warning("%s", error.sentence)
+
+
+def _watch_for_ever(observer: Observer, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            observer.watch_events()
+        except PanelError as error:
+            logger.warning("%s", error.sentence)
+        time.sleep(LOOK_SECONDS)
+
+
+if __name__ == "__main__":
+    main()
