@@ -1,3 +1,56 @@
-"""What every test shares."""
+"""What every test shares: a panel of its own, copied from one that was migrated once."""
 
-pytest_plugins = ["tests.engine.fixtures"]
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
+
+from app.config import Settings
+from app.installation import Adapters
+from tests.panel import Panel, Person, copy_panel, make_template
+
+pytest_plugins = ["tests.engine.fixtures", "tests.house.postgresql"]
+
+# Two shared cores: a slow moment is no flaw of the code.
+hypothesis_settings.register_profile("house", deadline=None)
+hypothesis_settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def panel_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with migrated schema, people and two applications."""
+    return make_template(tmp_path_factory.mktemp("template") / "data")
+
+
+@pytest.fixture
+def panel(panel_template: Path, tmp_path: Path) -> Iterator[Panel]:
+    """A panel with the people of `tests.panel.PEOPLE`."""
+    made = copy_panel(panel_template, tmp_path / "data")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def settings(panel: Panel) -> Settings:
+    return panel.settings
+
+
+@pytest.fixture
+def adapters(panel: Panel) -> Adapters:
+    return panel.adapters
+
+
+@pytest.fixture
+def app(panel: Panel) -> Flask:
+    return panel.app
+
+
+@pytest.fixture
+def client_of(panel: Panel) -> Callable[[Person], FlaskClient]:
+    """Makes a browser in which somebody is signed in."""
+    return panel.client_of

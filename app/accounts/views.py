@@ -20,6 +20,7 @@ from app.accounts.forms import (
 )
 from app.errors import Invalid, NotFound
 from app.extensions import limiter
+from app.installation import installation
 from app.permissions import Permission
 from app.transactions import unit_of_work
 from app.web.access import public, requires
@@ -46,7 +47,9 @@ def sign_in() -> ResponseReturnValue:
             login_user(user, remember=form.remember.data)
             return redirect(local_target(request.args.get("next")), 303)
         form.form_errors.append(_("E-mail address and password do not match."))
-    return render_template("accounts/sign_in.html", form=form), 200 if not form.errors else 401
+    is_open = installation().settings.sign_up_is_open
+    status = 401 if form.errors else 200
+    return render_template("accounts/sign_in.html", form=form, sign_up_is_open=is_open), status
 
 
 def local_target(target: str | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -11,11 +13,25 @@ from app.applications import operations, queries
 from app.applications.access import load_application
 from app.applications.forms import CollaboratorForm
 from app.errors import Invalid, NotFound
+from app.extensions import db
 from app.permissions import Access, Permission
 from app.transactions import unit_of_work
 from app.web.access import requires
 
 blueprint = Blueprint("applications", __name__, url_prefix="/applications/<slug>")
+
+SWITCHER_LENGTH = 12
+
+
+@blueprint.app_context_processor
+def offer_applications() -> dict[str, Any]:
+    """For every page: `my_applications()`, the first few a person may look at, for menus."""
+    query = queries.list_applications
+    return {
+        "my_applications": lambda: db.session.scalars(
+            query(signed_in()).limit(SWITCHER_LENGTH)
+        ).all()
+    }
 
 
 @blueprint.get("/collaborators/")

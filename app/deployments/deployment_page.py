@@ -50,6 +50,11 @@ class DeploymentPage:
     log: str
     position: int
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the log has more in front of what the page shows."""
+        return len(self.log.encode()) < self.position
+
 
 def load_page(deployment: Deployment) -> DeploymentPage:
     """All of it; the log as it stands, with the position the live stream goes on from."""

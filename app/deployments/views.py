@@ -20,6 +20,7 @@ from app.extensions import db
 from app.installation import installation
 from app.logs.queries import log_store
 from app.permissions import Permission
+from app.repositories.queries import load_repository
 from app.transactions import unit_of_work
 from app.web.access import requires
 from app.web.paging import paged
@@ -39,9 +40,16 @@ def dashboard(slug: str) -> ResponseReturnValue:
         application=application,
         rights=rights_on(application, signed_in()),
         cards=cards,
+        is_empty=any(card.is_branch_missing for card in cards) and not _has_code(application),
         ssh_url=settings.ssh_url(application.slug),
         recent=paged(queries.list_deployments(application.id), 8).rows,
     )
+
+
+def _has_code(application: Application) -> bool:
+    """Whether anything was pushed yet; asked of Git, so only when a branch is missing."""
+    key = load_repository(application.id).uuid
+    return bool(installation().adapters.repositories.branches(key))
 
 
 @blueprint.get("/deployments/")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -17,12 +19,27 @@ from app.organisations import operations
 from app.organisations.access import load_organisation
 from app.organisations.forms import MemberForm, OrganisationForm
 from app.organisations.models import Member, Organisation
-from app.permissions import Permission, Role
+from app.organisations.queries import find_member, list_organisations
+from app.permissions import ORGANISATION_RIGHTS, Permission, Role
 from app.transactions import unit_of_work
 from app.web.access import public, requires
 from app.web.paging import paged
 
 blueprint = Blueprint("organisations", __name__)
+
+
+@blueprint.app_context_processor
+def offer_organisations() -> dict[str, Any]:
+    """For every page: `my_organisations()` for menus, and what the person may do in one."""
+    return {
+        "my_organisations": lambda: list_organisations(signed_in()),
+        "organisation_rights": _rights,
+    }
+
+
+def _rights(organisation: Organisation) -> frozenset[Permission]:
+    member = find_member(organisation.id, signed_in().id)
+    return ORGANISATION_RIGHTS[member.role] if member else frozenset()
 
 
 @blueprint.route("/account/sign-up/", methods=["GET", "POST"])

@@ -38,7 +38,7 @@ class Accounts:
     def prefix(self, account: str) -> tuple[str, ...]:
         """The words in front of a command that make it run as its user, and end with its parent."""
         setpriv = ("setpriv", "--pdeathsig", "TERM")
-        if not self.are_separate:
+        if not self.are_separate or account not in MEMBERSHIPS:
             return (*setpriv, "--")
         groups = [str(grp.getgrnam(name).gr_gid) for name in MEMBERSHIPS[account]]
         entry = pwd.getpwnam(PREFIX + account)
@@ -50,6 +50,10 @@ class Accounts:
             "--no-new-privs",
             "--",
         )
+
+    def ingress(self) -> dict[str, str]:
+        """Who Traefik runs as, for the process that opens its port as root and becomes it."""
+        return {"INGRESS_ACCOUNT": f"{PREFIX}ingress"} if self.are_separate else {}
 
 
 def prepare_accounts(interpreter: str, root: Path) -> Accounts:
@@ -105,6 +109,8 @@ def _make(path: Path, mode: int, accounts: Accounts, owner: str, group: str | No
         gid = grp.getgrnam(group).gr_gid if group else entry.pw_gid
         for found in (path, *path.rglob("*")):
             os.chown(found, entry.pw_uid, gid, follow_symlinks=False)
+            if group and found.is_file():
+                found.chmod(0o660)
         path.chmod(mode)
 
 

@@ -4,13 +4,16 @@ This process opens the public port deaf (`app.adapters.ingress.door`), leaves a 
 people in once the feed is loaded, and becomes Traefik, which inherits the port (systemd's socket
 activation).
 
-INGRESS_LISTEN (host:port), INGRESS_AGENT_PORT; INGRESS_TRAEFIK (the program), INGRESS_ACCESS_LOG.
+INGRESS_LISTEN (host:port), INGRESS_AGENT_PORT; INGRESS_TRAEFIK (the program), INGRESS_ACCESS_LOG,
+INGRESS_ACCOUNT (the user Traefik runs as, when this process is started by root: some kernels let
+only root close the door).
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import pwd
 import shutil
 import socket
 import sys
@@ -63,7 +66,16 @@ def _become(program: str, arguments: tuple[str, ...], public: socket.socket) -> 
         "LISTEN_FDS": "1",
         "LISTEN_FDNAMES": traefik.ENTRY_POINT,
     }
+    _drop_rights(os.environ.get("INGRESS_ACCOUNT"))
     os.execve(program, [program, *arguments], environment)  # noqa: S606 - an argument list
+
+
+def _drop_rights(account: str | None) -> None:
+    if account and os.geteuid() == 0:
+        entry = pwd.getpwnam(account)
+        os.setgroups([])
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ WEB_THREADS = 128
 locked the panel out (measurements, Part 2 §3)."""
 JOB_WORKERS = 2
 NODE = "local"
+ROOT = "root"
+"""The account of a process that gives up root by itself, after what only root may do."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def ingress_programs(settings: Settings) -> list[Program]:
     }
     return [
         Program("agent", _module("ingress_agent"), "ingress", environment, priority=10),
-        Program("proxy", _module("ingress_proxy"), "ingress", environment, priority=20),
+        Program("proxy", _module("ingress_proxy"), ROOT, environment, priority=20),
     ]
 
 

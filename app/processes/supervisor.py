@@ -66,6 +66,7 @@ class Supervisor:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
+            env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -49,7 +49,7 @@ def _run(settings: Settings) -> int:
     _say("Database", lambda: _flask(settings, "panel", "migrate"))
     prepare_directories(settings, accounts)  # what migrating made belongs to the processes too
     ingress, panel = Supervisor("ingress", settings), Supervisor("panel", settings)
-    ingress.start(ingress_programs(settings), environment, accounts)
+    ingress.start(ingress_programs(settings), environment | accounts.ingress(), accounts)
     pid = panel.start(panel_programs(settings), environment, accounts)
     stop = _on_signals()
     try:
@@ -71,7 +71,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if name.startswith("MOONBASE_")}
     short = ("PORT", "SITES_PORT", "SSH_PORT", "DATABASE_URL", "REDIS_URL", "HOST")
     own |= {name: os.environ[name] for name in short if name in os.environ}
-    return kept | own | {"DATA_DIR": str(settings.data_dir), "PYTHONUNBUFFERED": "1"}
+    fixed = {"DATA_DIR": str(settings.data_dir), "HOME": "/nonexistent", "PYTHONUNBUFFERED": "1"}
+    return kept | own | fixed
 
 
 def _say(what: str, act: Callable[[], object]) -> None:

@@ -29,7 +29,7 @@ def install_frame(app: Flask) -> None:
     app.register_error_handler(OperationalError, _show_busy_database)
     app.register_error_handler(500, _show_broken)
     app.jinja_env.filters.update(
-        ago=ago, exact=exact, iso=iso, bytes=human_bytes, seconds=human_seconds
+        ago=ago, exact=exact, clock=clock, iso=iso, bytes=human_bytes, seconds=human_seconds
     )
     app.jinja_env.globals.update(may=is_allowed, status_of=STATUSES, now=now)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -104,10 +104,20 @@ def ago(moment: datetime.datetime | None) -> str:
 
 def exact(moment: datetime.datetime | None) -> str:
     """The moment in the person's own zone."""
+    return _in_own_zone(moment).strftime("%Y-%m-%d %H:%M:%S %Z") if moment else ""
+
+
+def clock(moment: datetime.datetime | None) -> str:
+    """The time of day in the person's own zone; with the date when that is not today."""
     if moment is None:
         return ""
-    zone = getattr(current_user, "time_zone", "UTC")
-    return moment.astimezone(zoneinfo.ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+    there = _in_own_zone(moment)
+    is_today = there.date() == _in_own_zone(now()).date()
+    return there.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M")
+
+
+def _in_own_zone(moment: datetime.datetime) -> datetime.datetime:
+    return moment.astimezone(zoneinfo.ZoneInfo(getattr(current_user, "time_zone", "UTC")))
 
 
 def iso(moment: datetime.datetime | None) -> str:

@@ -6,6 +6,7 @@ The answers are plain JSON values as `POST /containers/create` and `/networks/cr
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 from app.adapters.engine import ContainerSpec, NetworkSpec
@@ -66,12 +67,21 @@ def host_settings(spec: ContainerSpec, one_off: bool = False) -> dict[str, Any]:
 
 
 def network_settings(spec: NetworkSpec) -> dict[str, Any]:
-    """The body of a network create call: a bridge with the one explicit subnet."""
+    """The body of a network create call: a bridge with the one explicit subnet.
+
+    What the engine gives out by itself comes from the upper half; the lower half is for addresses
+    that are fixed beforehand.
+    """
+    upper_half = str(list(ipaddress.ip_network(spec.subnet).subnets())[-1])
+    pool = {"Subnet": spec.subnet, "IPRange": upper_half}
     return {
         "Name": spec.name,
         "CheckDuplicate": True,
         "Driver": "bridge",
-        "IPAM": {"Driver": "default", "Config": [{"Subnet": spec.subnet}]},
+        "IPAM": {
+            "Driver": "default",
+            "Config": [pool],
+        },
         "Labels": dict(spec.labels),
     }
 

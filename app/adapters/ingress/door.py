@@ -47,7 +47,11 @@ def open_closed_door(address: tuple[str, int], allowed: int) -> socket.socket:
     steps = ((0x28, 0, 0, 0), (0x15, 0, 1, allowed), (0x06, 0, 0, 0xFFFFFFFF), (0x06, 0, 0, 0))
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
     program = struct.pack("HP", len(steps), ctypes.addressof(code))
-    public.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    try:
+        public.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    except PermissionError:
+        # Some kernels keep filters to root: better open at once, with 404s for a moment, than not.
+        logging.warning("the door cannot be closed without root; early visitors may see a 404")
     until = time.monotonic() + 3
     while True:
         try:

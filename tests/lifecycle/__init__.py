@@ -1,0 +1,1 @@
+"""Applications coming into being."""
