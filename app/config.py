@@ -107,7 +107,8 @@ class Settings:
 
     def _refuse_shared_cookies(self) -> None:
         is_loopback = self.platform_domain == "localhost"
-        if not is_loopback and self.panel_host.endswith(f".{self.platform_domain}"):
+        is_under = f".{self.panel_host}".casefold().endswith(f".{self.platform_domain}".casefold())
+        if is_under and not is_loopback:
             raise Invalid(
                 f"The panel's host {self.panel_host} lies under the platform domain "
                 f"{self.platform_domain}: a site could set cookies for it. Choose another host."
@@ -134,7 +135,7 @@ _SHORT_NAMES = ("port", "sites_port", "ssh_port", "data_dir", "database_url", "r
 
 def _convert(name: str, kind: str, text: str) -> object:
     if kind == "int":
-        if not text.isdigit():
+        if not (text.isascii() and text.isdigit()):
             raise Invalid(f"{name.upper()} must be a whole number, not “{text}”.")
         return int(text)
     if kind == "bool":

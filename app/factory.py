@@ -21,6 +21,7 @@ from app.config import Settings
 from app.deployments import jobs
 from app.deployments.environment_views import blueprint as environments_blueprint
 from app.deployments.views import blueprint as deployments_blueprint
+from app.errors import PanelError
 from app.extensions import babel, csrf, db, limiter, login_manager, migrate
 from app.installation import EXTENSION, Adapters, Installation
 from app.lifecycle.views import blueprint as lifecycle_blueprint
@@ -70,6 +71,7 @@ def create_app(settings: Settings | None = None, adapters: Adapters | None = Non
 def create_internal_app(settings: Settings, adapters: Adapters | None = None) -> Flask:
     """The internal listener: the ingress feed. It knows no session of the panel."""
     app = _create_base(settings, adapters)
+    app.register_error_handler(PanelError, lambda error: (f"{error.sentence}\n", error.status))
     app.register_blueprint(routes_blueprint)
     return app
 

@@ -30,7 +30,7 @@ def clean_name(text: str, field: str = "name") -> str:
     Raises `Invalid` for control and direction-changing characters, which make one name look like
     another.
     """
-    name = " ".join(unicodedata.normalize("NFC", text).split(" ")).strip()
+    name = re.sub(" {2,}", " ", unicodedata.normalize("NFC", text).strip())
     if not name:
         raise Invalid("A name is needed.", field)
     if len(name) > NAME_LENGTH:

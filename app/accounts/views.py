@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -56,7 +57,8 @@ def local_target(target: str | None) -> str:
     """Where to go after signing in: an address of this panel only, never somebody else's."""
     parts = urlsplit(target or "")
     is_local = not parts.scheme and not parts.netloc and parts.path.startswith("/")
-    is_plain = "\\" not in (target or "") and not (target or "").startswith("//")
+    # Browsers drop blanks and control characters, and take a backslash for a slash.
+    is_plain = not re.search(r"[\x00-\x20\\]", target or "") and "//" not in (target or "")[:2]
     return target if target and is_local and is_plain else url_for("overview.applications")
 
 

@@ -27,7 +27,7 @@ class Symptom:
 
 
 def _symptom(pattern: str, advice: str, sentence: str = "") -> Symptom:
-    return Symptom(re.compile(pattern, re.IGNORECASE), advice, sentence)
+    return Symptom(re.compile(pattern, re.IGNORECASE | re.MULTILINE), advice, sentence)
 
 
 SYMPTOMS = (
@@ -77,8 +77,9 @@ def diagnose(error: PanelError, log_tail: str) -> Finding:
     tail = "\n".join(log_tail.splitlines()[-60:])
     for symptom in SYMPTOMS:
         if symptom.pattern.search(tail) or symptom.pattern.search(error.sentence):
-            sentence = symptom.sentence or error.sentence
-            return Finding(sentence, symptom.advice)
+            # The same words in the output of a command or a site do not speak of a build.
+            is_ours = isinstance(error, BuildFailed | Unavailable)
+            return Finding((is_ours and symptom.sentence) or error.sentence, symptom.advice)
     return Finding(error.sentence, _advice_for(error))
 
 

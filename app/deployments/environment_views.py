@@ -14,6 +14,7 @@ from app.deployments.runtime_logs import runtime_events, runtime_tail
 from app.environments import operations
 from app.environments.access import load_environment
 from app.environments.forms import EnvironmentForm
+from app.environments.models import Environment
 from app.environments.operations import EnvironmentSettings
 from app.environments.queries import list_environments
 from app.errors import Invalid
@@ -24,7 +25,7 @@ from app.repositories.operations import refresh_branch
 from app.repositories.queries import load_repository
 from app.transactions import unit_of_work
 from app.web.access import requires
-from app.web.streams import event_stream
+from app.web.streams import asked_position, event_stream
 
 blueprint = Blueprint("environments", __name__, url_prefix="/applications/<slug>")
 
@@ -49,14 +50,8 @@ def settings(slug: str, name: str) -> ResponseReturnValue:
     environment = load_environment(slug, name)
     form = EnvironmentForm(obj=environment)
     if form.validate_on_submit():
-        wanted = EnvironmentSettings(
-            form.branch.data, form.containers.data, form.is_deployed_on_push.data
-        )
         try:
-            with unit_of_work():
-                allowed = load_plan(environment.application_id).live_containers
-                operations.update_environment(environment, wanted, allowed, signed_in())
-                refresh_branch(environment, installation().adapters.repositories)
+            _save(environment, form)
             flash(_("Saved. It takes effect at the next deployment."), "success")
             return redirect(url_for("environments.environments", slug=slug), 303)
         except Invalid as error:
@@ -69,6 +64,16 @@ def settings(slug: str, name: str) -> ResponseReturnValue:
         rights=rights_on(application, signed_in()),
         form=form,
     )
+
+
+def _save(environment: Environment, form: EnvironmentForm) -> None:
+    wanted = EnvironmentSettings(
+        form.branch.data, form.containers.data, form.is_deployed_on_push.data
+    )
+    with unit_of_work():
+        allowed = load_plan(environment.application_id).live_containers
+        operations.update_environment(environment, wanted, allowed, signed_in())
+        refresh_branch(environment, installation().adapters.repositories)
 
 
 @blueprint.get("/repository/")
@@ -114,7 +119,6 @@ def logs(slug: str, name: str) -> ResponseReturnValue:
 @requires(Permission.LOGS_READ)
 def log_stream(slug: str, name: str) -> ResponseReturnValue:
     environment = load_environment(slug, name)
-    last = request.headers.get("Last-Event-ID") or request.args.get("position", "")
-    position = int(last) if last.isdecimal() else runtime_tail(environment).position
+    position = asked_position(runtime_tail(environment).position)
     poll = runtime_events(environment.uuid, position)
     return event_stream(signed_in().id, poll, is_over=lambda: False)

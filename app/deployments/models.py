@@ -76,9 +76,7 @@ class Deployment(Numbered, Outside, Base):
     status: Mapped[DeploymentStatus] = mapped_column(default=DeploymentStatus.QUEUED)
     commit: Mapped[str]
     subject: Mapped[str] = mapped_column(default="")
-    release_id: Mapped[int | None] = mapped_column(
-        ForeignKey("releases.id", ondelete="SET NULL", use_alter=True)
-    )
+    release_id: Mapped[int | None] = mapped_column(ForeignKey("releases.id", ondelete="SET NULL"))
     """What it releases: written by the pipeline, or for a roll back the older one chosen."""
     previous_commit: Mapped[str | None]
     """What ran when this one began, to show what changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import secrets
 from dataclasses import dataclass
 
@@ -44,6 +45,7 @@ def request_deployment(
     The same commit asked again while it waits or runs is the same deployment. A newer commit
     waits behind the running one, in the place of one that waited before it.
     """
+    _take_turns(environment)
     key = load_repository(environment.application_id).uuid
     commit = store.resolve(key, environment.branch)
     if commit is None:
@@ -58,6 +60,11 @@ def request_deployment(
     return _queue(deployment, environment, actor)
 
 
+def _take_turns(environment: Environment) -> None:
+    """One at a time in an environment: PostgreSQL locks the row, SQLite has locked everything."""
+    db.session.refresh(environment, with_for_update=True)
+
+
 def _nothing_to_deploy(environment: Environment, has_branches: bool) -> str:
     if has_branches:
         return (
@@ -69,6 +76,7 @@ def _nothing_to_deploy(environment: Environment, has_branches: bool) -> str:
 
 def request_roll_back(environment: Environment, release: Release, actor: User) -> Deployment:
     """Run an older release again, in seconds and without a build. Release commands do not run."""
+    _take_turns(environment)
     if release not in queries.list_releases(environment.id, limit=100):
         raise Invalid("The image of this release is not kept any more. Deploy its commit again.")
     current = queries.find_current(environment.id)
@@ -116,6 +124,8 @@ def enqueue_run(deployment_id: int) -> None:
 
 def request_cancel(deployment: Deployment, actor: User) -> None:
     """Stop a deployment: at once while it waits, within a second while it builds."""
+    _take_turns(deployment.environment)
+    db.session.refresh(deployment)
     if deployment.status.is_final:
         raise Conflict("This deployment has ended already.")
     environment = deployment.environment
@@ -135,6 +145,8 @@ def request_cancel(deployment: Deployment, actor: User) -> None:
 def take_lease(deployment: Deployment) -> str | None:
     """Begin to run a waiting deployment. None when it does not wait any more, or another one
     still runs in its environment."""
+    _take_turns(deployment.environment)
+    db.session.refresh(deployment)
     active = queries.active_deployments(deployment.environment_id)
     is_busy = any(row.status == DeploymentStatus.RUNNING for row in active)
     if deployment.status != DeploymentStatus.QUEUED or is_busy:
@@ -147,20 +159,21 @@ def take_lease(deployment: Deployment) -> str | None:
     return deployment.lease_token
 
 
-def take_over(deployment: Deployment, seen_heartbeat: object) -> str | None:
-    """Take the lease from a lost worker. None when it lives after all or another recovery won."""
+def take_over(deployment: Deployment, lease_seconds: float) -> str | None:
+    """Take the lease from a worker that was silent for `lease_seconds`. None when it lives after
+    all or another recovery was faster."""
     token = secrets.token_hex(8)
-    taken = db.session.execute(
+    db.session.execute(
         update(Deployment)
         .where(
             Deployment.id == deployment.id,
             Deployment.status == DeploymentStatus.RUNNING,
-            Deployment.heartbeat_at == seen_heartbeat,
+            Deployment.heartbeat_at < now() - datetime.timedelta(seconds=lease_seconds),
         )
         .values(lease_token=token, heartbeat_at=now())
     )
     db.session.refresh(deployment)
-    return token if deployment.lease_token == token and taken else None
+    return token if deployment.lease_token == token else None
 
 
 def close(deployment: Deployment, outcome: Outcome) -> None:

@@ -53,7 +53,7 @@ class Mended:
 
 
 def reconcile(installation: Installation) -> Mended:
-    """Start what is missing, from the current releases; remove labelled containers without a row.
+    """Start what is missing, from the current releases; remove labelled containers that belong to none.
 
     Environments with a running deployment are left to it. Routes need no mending: addresses are
     fixed in the rows.
@@ -138,7 +138,10 @@ def _is_nobodys(state: ContainerState, busy: set[str]) -> bool:
     environment = state.labels.get(LABEL_ENVIRONMENT, "")
     if environment in busy:
         return False
-    row = db.session.scalar(select(Container.id).where(Container.name == state.name))
+    served = select(Container.id).join(
+        CurrentRelease, CurrentRelease.deployment_id == Container.deployment_id
+    )
+    row = db.session.scalar(served.where(Container.name == state.name))
     is_unknown = row is None and environment not in _busy_environments()
     db.session.rollback()
     return is_unknown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -24,7 +24,7 @@ from app.repositories.queries import load_repository
 from app.transactions import unit_of_work
 from app.web.access import requires
 from app.web.paging import paged
-from app.web.streams import event_stream
+from app.web.streams import asked_position, event_stream
 
 blueprint = Blueprint("deployments", __name__, url_prefix="/applications/<slug>")
 
@@ -137,8 +137,7 @@ def download_log(slug: str, uuid: str) -> ResponseReturnValue:
 @requires(Permission.DEPLOYMENT_READ)
 def events(slug: str, uuid: str) -> ResponseReturnValue:
     row = _load(load_application(slug), uuid)
-    last = request.headers.get("Last-Event-ID") or request.args.get("position", "0")
-    poll, is_over = deployment_events(row.id, int(last) if last.isdecimal() else 0)
+    poll, is_over = deployment_events(row.id, asked_position(0))
     return event_stream(signed_in().id, poll, is_over)
 
 

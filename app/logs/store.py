@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHUNK_BYTES = 1024**2
+"""A chunk may be three bytes longer, to end with a whole character."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class ChunkedLog:
             if chunk is None or room <= 0:
                 chunk = self._begin_chunk(chunk)
                 room = CHUNK_BYTES
+            # A character is never split: a reader takes each chunk by itself.
+            while room < len(data) and data[room] & 0xC0 == 0x80:
+                room += 1
             with chunk.open("ab") as file:
                 file.write(data[:room])
             data = data[room:]

@@ -12,7 +12,8 @@ from app.accounts.models import User
 from app.accounts.queries import find_access_token
 from app.adapters.git import GitService
 from app.adapters.git.cgi import CgiResponse, run_cgi
-from app.errors import Invalid, PanelError
+from app.adapters.git.commands import parse_http_request
+from app.errors import PanelError
 from app.extensions import db, now
 from app.installation import installation
 from app.repositories.access import Tips, authorise_git, finish_push
@@ -42,7 +43,7 @@ def serve(slug: str) -> ResponseReturnValue:
     if user is None:
         return _ask_for_token()
     try:
-        service = _service()
+        service = parse_http_request(request.method, _path(), request.environ["QUERY_STRING"])[0]
         key = authorise_git(user, slug, service)
         return _stream(key, service, slug)
     except PanelError as error:
@@ -71,11 +72,9 @@ def _ask_for_token() -> Response:
     return response
 
 
-def _service() -> GitService:
-    name = request.args.get("service") or request.path.rsplit("/", 1)[-1]
-    if name not in list(GitService):
-        raise Invalid("Only Git clients that speak the smart protocol are served.")
-    return GitService(name)
+def _path() -> str:
+    """The path inside the repository."""
+    return request.path.split(".git", 1)[1]
 
 
 def _stream(key: str, service: GitService, slug: str) -> Response:
@@ -83,8 +82,7 @@ def _stream(key: str, service: GitService, slug: str) -> Response:
     is_push = request.method == "POST" and service == GitService.RECEIVE_PACK
     before = store.branches(key) if is_push else {}
     variables = {name: request.environ[name] for name in CGI_HEADERS if name in request.environ}
-    path = request.path.split(".git", 1)[1]
-    variables |= {"REQUEST_METHOD": request.method, "PATH_INFO": path, "REMOTE_USER": slug}
+    variables |= {"REQUEST_METHOD": request.method, "PATH_INFO": _path(), "REMOTE_USER": slug}
     command = store.serve_http(key, variables)
     db.session.rollback()  # hold no reading while a large pack is under way
     answer = run_cgi(command, request.environ["wsgi.input"])

@@ -8,7 +8,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from app.adapters.ingress import traefik
-from app.errors import Invalid
+from app.errors import Invalid, NotAllowed
 from app.extensions import db
 from app.routes import operations, queries
 from app.routes.models import IngressNode
@@ -55,7 +55,7 @@ def _load_node() -> IngressNode:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     node = queries.find_node_by_token(token) if scheme == "Bearer" else None
     if node is None:
-        raise Invalid("This is not the token of an ingress node.")
+        raise NotAllowed("This is not the token of an ingress node.")
     return node
 
 

@@ -13,6 +13,7 @@ from app.variables import queries
 from app.variables.models import Variable
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
+PORT = re.compile(r"[0-9]{1,5}")
 VALUE_BYTES = 32 * 1024
 """Linux takes 128 KiB for one argument (MAX_ARG_STRLEN); a quarter of it leaves room."""
 MASKED_FROM = 8
@@ -28,7 +29,7 @@ def set_variable(
         raise Invalid("A variable's name has letters, digits and “_”, not a digit first.", "name")
     if len(value.encode()) > VALUE_BYTES or "\x00" in value:
         raise Invalid(f"A value has at most {VALUE_BYTES // 1024} kB, without NUL.", "value")
-    if key == "PORT" and not (value.strip().isdigit() and 0 < int(value) < 65536):
+    if key == "PORT" and not (PORT.fullmatch(value.strip()) and 0 < int(value) < 65536):
         raise Invalid("PORT is a number from 1 to 65535.", "value")
     variable = queries.find_variable(environment.id, key)
     if variable is None:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.errors import Conflict, Invalid, PanelError
@@ -27,6 +27,7 @@ def install_frame(app: Flask) -> None:
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(CSRFError, _show_stale_form)
     app.register_error_handler(OperationalError, _show_busy_database)
+    app.register_error_handler(DataError, _show_unusable)
     app.register_error_handler(500, _show_broken)
     app.jinja_env.filters.update(
         ago=ago, exact=exact, clock=clock, iso=iso, bytes=human_bytes, seconds=human_seconds
@@ -91,6 +92,11 @@ def _show_stale_form(error: CSRFError) -> ResponseReturnValue:
 
 def _show_busy_database(error: OperationalError) -> ResponseReturnValue:
     return _answer(503, _("The database is busy. Nothing was changed; try again in a moment."))
+
+
+def _show_unusable(error: DataError) -> ResponseReturnValue:
+    """PostgreSQL keeps no NUL character and no number beyond its type."""
+    return _answer(400, _("That holds characters or numbers that cannot be used."))
 
 
 def _show_broken(error: Exception) -> ResponseReturnValue:

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, current_app, stream_with_context
+from flask import Response, current_app, request, stream_with_context
 
 from app.errors import Unavailable
 from app.extensions import db
 
 POLL_SECONDS = 0.25
 PING_SECONDS = 15
+POSITION_DIGITS = 19
+"""Longer numbers are no positions, and Python converts those of thousands of digits for long."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class _OpenStreams:
 _open = _OpenStreams()
 
 
+def asked_position(fallback: int) -> int:
+    """Where the browser stopped: Last-Event-ID after a break, `?position=` at first."""
+    text = request.headers.get("Last-Event-ID") or request.args.get("position", "")
+    return int(text) if text.isdecimal() and len(text) < POSITION_DIGITS else fallback
+
+
 def event_stream(
     person_id: int, poll: Callable[[], Iterator[Event]], is_over: Callable[[], bool]
 ) -> Response:
@@ -67,25 +75,24 @@ def event_stream(
     def events() -> Iterator[str]:
         until = time.monotonic() + settings.times.stream
         quiet_since = time.monotonic()
-        try:
-            yield "retry: 1000\n\n"
-            while time.monotonic() < until:
-                over = is_over()
-                for event in poll():
-                    quiet_since = time.monotonic()
-                    yield event.encoded()
-                db.session.remove()
-                if over:
-                    yield Event("end", {}).encoded()
-                    return
-                if time.monotonic() - quiet_since > PING_SECONDS:
-                    quiet_since = time.monotonic()
-                    yield ": still here\n\n"
-                time.sleep(POLL_SECONDS)
-        finally:
-            _open.leave(person_id)
+        yield "retry: 1000\n\n"
+        while time.monotonic() < until:
+            over = is_over()
+            for event in poll():
+                quiet_since = time.monotonic()
+                yield event.encoded()
+            db.session.remove()
+            if over:
+                yield Event("end", {}).encoded()
+                return
+            if time.monotonic() - quiet_since > PING_SECONDS:
+                quiet_since = time.monotonic()
+                yield ": still here\n\n"
+            time.sleep(POLL_SECONDS)
 
     response = Response(stream_with_context(events()), mimetype="text/event-stream")
+    # Not in a `finally` above: that never runs for a stream closed before its first line (HEAD).
+    response.call_on_close(lambda: _open.leave(person_id))
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -242,6 +242,28 @@ def upgrade() -> None:
     with op.batch_alter_table('builds', schema=None) as batch_op:
         batch_op.create_index('ix_builds_application_id_commit', ['application_id', 'commit'], unique=False)
 
+    op.create_table('releases',
+    sa.Column('environment_id', sa.Integer(), nullable=False),
+    sa.Column('build_id', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('commit', sa.String(), nullable=False),
+    sa.Column('image', sa.String(), nullable=False),
+    sa.Column('encrypted_variables', sa.Text(), nullable=False),
+    sa.Column('secrets', sa.Text(), nullable=False),
+    sa.Column('release_commands', sa.JSON(), nullable=False),
+    sa.Column('port', sa.Integer(), nullable=False),
+    sa.Column('containers', sa.Integer(), nullable=False),
+    sa.Column('limits', sa.JSON(), nullable=False),
+    sa.Column('hosts', sa.JSON(), nullable=False),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('uuid', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['build_id'], ['builds.id'], name=op.f('fk_releases_build_id_builds')),
+    sa.ForeignKeyConstraint(['environment_id'], ['environments.id'], name=op.f('fk_releases_environment_id_environments'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_releases')),
+    sa.UniqueConstraint('environment_id', 'number', name=op.f('uq_releases_environment_id')),
+    sa.UniqueConstraint('uuid', name=op.f('uq_releases_uuid'))
+    )
     op.create_table('deployments',
     sa.Column('environment_id', sa.Integer(), nullable=False),
     sa.Column('actor_id', sa.Integer(), nullable=True),
@@ -263,7 +285,7 @@ def upgrade() -> None:
     sa.Column('uuid', sa.String(), nullable=False),
     sa.ForeignKeyConstraint(['actor_id'], ['users.id'], name=op.f('fk_deployments_actor_id_users'), ondelete='SET NULL'),
     sa.ForeignKeyConstraint(['environment_id'], ['environments.id'], name=op.f('fk_deployments_environment_id_environments'), ondelete='CASCADE'),
-    sa.ForeignKeyConstraint(['release_id'], ['releases.id'], name=op.f('fk_deployments_release_id_releases'), ondelete='SET NULL', use_alter=True),
+    sa.ForeignKeyConstraint(['release_id'], ['releases.id'], name=op.f('fk_deployments_release_id_releases'), ondelete='SET NULL'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_deployments')),
     sa.UniqueConstraint('uuid', name=op.f('uq_deployments_uuid'))
     )
@@ -361,28 +383,6 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_receipts')),
     sa.UniqueConstraint('deployment_id', name=op.f('uq_receipts_deployment_id'))
     )
-    op.create_table('releases',
-    sa.Column('environment_id', sa.Integer(), nullable=False),
-    sa.Column('build_id', sa.Integer(), nullable=False),
-    sa.Column('number', sa.Integer(), nullable=False),
-    sa.Column('commit', sa.String(), nullable=False),
-    sa.Column('image', sa.String(), nullable=False),
-    sa.Column('encrypted_variables', sa.Text(), nullable=False),
-    sa.Column('secrets', sa.Text(), nullable=False),
-    sa.Column('release_commands', sa.JSON(), nullable=False),
-    sa.Column('port', sa.Integer(), nullable=False),
-    sa.Column('containers', sa.Integer(), nullable=False),
-    sa.Column('limits', sa.JSON(), nullable=False),
-    sa.Column('hosts', sa.JSON(), nullable=False),
-    sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('uuid', sa.String(), nullable=False),
-    sa.ForeignKeyConstraint(['build_id'], ['builds.id'], name=op.f('fk_releases_build_id_builds')),
-    sa.ForeignKeyConstraint(['environment_id'], ['environments.id'], name=op.f('fk_releases_environment_id_environments'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_releases')),
-    sa.UniqueConstraint('environment_id', 'number', name=op.f('uq_releases_environment_id')),
-    sa.UniqueConstraint('uuid', name=op.f('uq_releases_uuid'))
-    )
     op.create_table('containers',
     sa.Column('environment_id', sa.Integer(), nullable=False),
     sa.Column('deployment_id', sa.Integer(), nullable=False),
@@ -424,7 +424,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_containers_deployment_id'))
 
     op.drop_table('containers')
-    op.drop_table('releases')
     op.drop_table('receipts')
     with op.batch_alter_table('deployment_steps', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_deployment_steps_deployment_id'))
@@ -445,6 +444,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_deployments_environment_id_id')
 
     op.drop_table('deployments')
+    op.drop_table('releases')
     with op.batch_alter_table('builds', schema=None) as batch_op:
         batch_op.drop_index('ix_builds_application_id_commit')
 

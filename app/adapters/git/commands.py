@@ -154,7 +154,7 @@ def parse_http_request(method: str, path_info: str, query: str) -> tuple[GitServ
     Raises `NotFound` for anything but the three requests of the smart protocol.
     """
     if path_info == "/info/refs" and method == "GET":
-        named = [value for key, value in parse_qsl(query, max_num_fields=10) if key == "service"]
+        named = [value for key, value in parse_qsl(query) if key == "service"]
         if len(named) == 1 and named[0] in list(GitService):
             return GitService(named[0]), True
     elif method == "POST" and path_info[1:] in list(GitService) and path_info[:1] == "/":

@@ -14,6 +14,7 @@ from app.deployments.operations import Outcome
 from app.deployments.pipeline import POINT_OF_NO_RETURN, STORIES
 from app.deployments.pipeline.context import Context, load_context
 from app.deployments.pipeline.step import Step
+from app.deployments.queries import find_current
 from app.environments.models import Environment
 from app.errors import PanelError
 from app.extensions import db, now
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 CANCELLED = "It was cancelled before visitors were sent to it. The site runs on as it was."
 LOST = "The process that ran this deployment ended unexpectedly. The site runs on as it was."
 FINISHED = "The process that ran this deployment ended after the switch; the rest was done since."
+UNTIDY = "The new containers serve; the old ones could not be stopped and are removed later."
 BROKEN = "Something broke on our side. The site runs on as it was."
 
 
@@ -44,11 +46,24 @@ def run(deployment_id: int) -> None:
     with unit_of_work():
         deployment = db.session.get(Deployment, deployment_id)
         token = operations.take_lease(deployment) if deployment else None
-    if deployment is None or token is None:
+    context = _load_context(deployment) if deployment and token else None
+    if context is None or token is None:
         return
-    context = load_context(deployment, installation(), log_store())
     with _leased(context, token):
         _finish(context, _run_steps(context, STORIES[context.subject.kind], token), token)
+
+
+def _load_context(deployment: Deployment) -> Context | None:
+    """The context; None after closing a deployment whose configuration cannot be read, e.g.
+    because the key of a secret is missing."""
+    try:
+        return load_context(deployment, installation(), log_store())
+    except PanelError as error:
+        finding = diagnose(error, "")
+        with unit_of_work():
+            outcome = Outcome(DeploymentStatus.FAILED, finding.sentence, finding.advice)
+            operations.close(deployment, outcome)
+        return None
 
 
 @contextmanager
@@ -66,12 +81,11 @@ def recover(deployment_id: int) -> None:
     already, undo it otherwise. Does nothing when its worker lives after all."""
     with unit_of_work():
         deployment = db.session.get(Deployment, deployment_id)
-        if deployment is None or deployment.status != DeploymentStatus.RUNNING:
-            return
-        token = operations.take_over(deployment, deployment.heartbeat_at)
-    if token is None:
+        lease = installation().settings.times.lease
+        token = operations.take_over(deployment, lease) if deployment else None
+    context = _load_context(deployment) if deployment and token else None
+    if deployment is None or context is None or token is None:
         return
-    context = load_context(deployment, installation(), log_store())
     steps = STORIES[context.subject.kind]
     done = {row.name for row in deployment.steps if row.status == StepStatus.SUCCEEDED}
     begun = [step for step in steps if any(row.name == step.name for row in deployment.steps)]
@@ -101,14 +115,28 @@ def _run_steps(context: Context, steps: tuple[Step, ...], token: str) -> Outcome
     except PanelError as error:
         context.log.line(f"!!! {error.sentence}")
         finding = diagnose(error, context.log.tail())
-        _undo(context, begun, token)
-        return Outcome(DeploymentStatus.FAILED, finding.sentence, finding.advice)
+        outcome = Outcome(DeploymentStatus.FAILED, finding.sentence, finding.advice)
+        return _give_up(context, begun, token, outcome)
     except Exception:
         # The edge of the pipeline: whatever broke, the old containers must serve on.
         logger.exception("deployment %s broke", context.subject.deployment_uuid)
-        _undo(context, begun, token)
-        return Outcome(DeploymentStatus.FAILED, BROKEN, "Deploy again; tell an operator.")
+        outcome = Outcome(DeploymentStatus.FAILED, BROKEN, "Deploy again; tell an operator.")
+        return _give_up(context, begun, token, outcome)
     return Outcome(DeploymentStatus.SUCCEEDED)
+
+
+def _give_up(context: Context, begun: list[Step], token: str, outcome: Outcome) -> Outcome:
+    """Undo what was begun, unless the new containers serve visitors already: then they stay, and
+    the reconciler removes the old ones."""
+    current = find_current(context.subject.environment_id)
+    is_switched = current is not None and current.deployment_id == context.subject.deployment_id
+    db.session.rollback()
+    if not is_switched:
+        _undo(context, begun, token)
+        return outcome
+    if context.prober:
+        context.prober.stop()
+    return Outcome(DeploymentStatus.SUCCEEDED, UNTIDY)
 
 
 def _run_step(context: Context, step: Step, token: str) -> None:
@@ -132,15 +160,13 @@ def _run_step(context: Context, step: Step, token: str) -> None:
             row.status, row.ended_at = StepStatus.SUCCEEDED, now()
     except BaseException as error:
         is_cancelled = isinstance(error, Cancelled) or context.cancelled.is_set()
-        _close_step(row, StepStatus.CANCELLED if is_cancelled else StepStatus.FAILED)
+        with unit_of_work():
+            _require_lease(context, token)
+            row.status = StepStatus.CANCELLED if is_cancelled else StepStatus.FAILED
+            row.ended_at = now()
         if is_cancelled and step.is_cancellable:
             raise Cancelled from error
         raise
-
-
-def _close_step(row: DeploymentStep, status: StepStatus) -> None:
-    with unit_of_work():
-        row.status, row.ended_at = status, now()
 
 
 def _require_lease(context: Context, token: str) -> None:
@@ -159,9 +185,12 @@ def _undo(context: Context, begun: list[Step], token: str) -> None:
                 _require_lease(context, token)
                 step.undo_rows(context)
             step.undo(context)
-        except PanelError as error:
-            context.log.line(f"!!! {step.title} could not be undone: {error.sentence}")
-            logger.warning("undo of %s failed: %s", step.name, error.sentence)
+        except LeaseLost:
+            raise
+        except Exception:
+            # The edge of the pipeline, like `_run_steps`: the other steps are undone all the same.
+            context.log.line(f"!!! {step.title} could not be undone.")
+            logger.exception("undo of %s failed", step.name)
     db.session.rollback()
 
 
