@@ -26,14 +26,6 @@ class SignInForm(PanelForm):
     remember = BooleanField(_l("Keep me signed in"))
 
 
-class SignUpForm(PanelForm):
-    name = StringField(_l("Name"), [DataRequired()], render_kw={"autocomplete": "name"})
-    email = EmailField(_l("E-mail"), [DataRequired()], render_kw={"autocomplete": "username"})
-    password = PasswordField(
-        _l("Password"), [DataRequired()], render_kw={"autocomplete": "new-password"}
-    )
-
-
 class ProfileForm(PanelForm):
     name = StringField(_l("Name"), [DataRequired()])
     time_zone = SelectField(_l("Time zone"), choices=sorted(zoneinfo.available_timezones()))

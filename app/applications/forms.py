@@ -1,17 +1,13 @@
-"""Forms of the application's settings."""
+"""The form that gives a person access."""
 
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from wtforms import EmailField, SelectField, StringField
+from wtforms import EmailField, SelectField
 from wtforms.validators import DataRequired
 
 from app.permissions import Access
 from app.web.forms import PanelForm
-
-
-class NameForm(PanelForm):
-    name = StringField(_l("Name"), [DataRequired()])
 
 
 class CollaboratorForm(PanelForm):

@@ -10,10 +10,10 @@ from app.accounts.access import signed_in
 from app.applications.access import load_application
 from app.applications.queries import rights_on
 from app.deployments.cards import load_cards
+from app.deployments.forms import EnvironmentForm
 from app.deployments.runtime_logs import runtime_events, runtime_tail
 from app.environments import operations
 from app.environments.access import load_environment
-from app.environments.forms import EnvironmentForm
 from app.environments.models import Environment
 from app.environments.operations import EnvironmentSettings
 from app.environments.queries import list_environments

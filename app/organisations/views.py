@@ -10,14 +10,13 @@ from flask_babel import gettext as _
 from flask_login import login_user
 
 from app.accounts.access import signed_in
-from app.accounts.forms import SignUpForm
 from app.audit.queries import list_lines
 from app.errors import Invalid, NotAllowed, NotFound
 from app.extensions import limiter
 from app.installation import installation
 from app.organisations import operations
 from app.organisations.access import load_organisation
-from app.organisations.forms import MemberForm, OrganisationForm
+from app.organisations.forms import MemberForm, OrganisationForm, SignUpForm
 from app.organisations.models import Member, Organisation
 from app.organisations.queries import find_member, list_organisations
 from app.permissions import ORGANISATION_RIGHTS, Permission, Role

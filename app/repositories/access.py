@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from app.accounts.models import User
 from app.adapters.git import GitService, RepositoryStore
 from app.applications.queries import find_application, rights_on
-from app.domains.queries import primary_host
 from app.environments.queries import list_tracking
 from app.errors import NotAllowed, NotFound
 from app.permissions import Permission
@@ -61,5 +60,5 @@ def finish_push(key: str, tips: Tips, store: RepositoryStore) -> list[str]:
     lines = []
     for environment in list_tracking(repository.application_id, moved):
         verb = "deploys now" if environment.is_deployed_on_push else "waits to be deployed"
-        lines.append(f"{environment.name} ({primary_host(environment.id)}) {verb}.")
+        lines.append(f"{environment.name} {verb}.")
     return lines

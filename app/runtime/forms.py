@@ -1,12 +1,30 @@
-"""The form of a release command."""
+"""Forms of what an environment runs with: variables, release commands, the name."""
 
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from wtforms import StringField
+from wtforms import BooleanField, StringField, TextAreaField
 from wtforms.validators import DataRequired
 
 from app.web.forms import PanelForm
+
+
+class NameForm(PanelForm):
+    name = StringField(_l("Name"), [DataRequired()])
+
+
+class VariableForm(PanelForm):
+    """Fields keep leading and trailing spaces of the value: the platform does not strip (L5159)."""
+
+    name = StringField(
+        _l("Name"),
+        [DataRequired()],
+        render_kw={"autocapitalize": "none", "spellcheck": "false", "class": "font-monospace"},
+    )
+    value = TextAreaField(
+        _l("Value"), render_kw={"rows": 2, "spellcheck": "false", "class": "font-monospace"}
+    )
+    is_secret = BooleanField(_l("Secret: masked on pages and in logs"))
 
 
 class ReleaseCommandForm(PanelForm):

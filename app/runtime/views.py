@@ -9,16 +9,14 @@ from flask_babel import gettext as _
 from app.accounts.access import signed_in
 from app.applications import operations as applications
 from app.applications.access import load_application
-from app.applications.forms import NameForm
 from app.applications.queries import rights_on
 from app.environments.access import load_environment
 from app.environments.queries import list_environments
 from app.errors import Invalid, NotFound
 from app.permissions import Permission
 from app.runtime import operations, queries
-from app.runtime.forms import ReleaseCommandForm
+from app.runtime.forms import NameForm, ReleaseCommandForm, VariableForm
 from app.transactions import unit_of_work
-from app.variables.forms import VariableForm
 from app.variables.operations import remove_variable as remove
 from app.variables.operations import set_variable as set_
 from app.variables.queries import find_variable, list_variables

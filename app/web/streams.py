@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, current_app, request, stream_with_context
+from flask import Response, request, stream_with_context
 
 from app.errors import Unavailable
 from app.extensions import db
+from app.installation import installation
 
 POLL_SECONDS = 0.25
 PING_SECONDS = 15
@@ -69,7 +70,7 @@ def event_stream(
     The database session is given back between polls, so that a stream holds no connection. After
     some minutes the stream ends by itself; the browser connects again where it stopped.
     """
-    settings = current_app.extensions["moonbase"].settings
+    settings = installation().settings
     _open.enter(person_id, settings.streams_per_person)
 
     def events() -> Iterator[str]:
