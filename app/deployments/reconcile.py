@@ -53,7 +53,7 @@ class Mended:
 
 
 def reconcile(installation: Installation) -> Mended:
-    """Start what is missing, from the current releases; remove labelled containers that belong to none.
+    """Start what is missing of the current releases; remove labelled containers of no release.
 
     Environments with a running deployment are left to it. Routes need no mending: addresses are
     fixed in the rows.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from app.deployments.deployment_log import DeploymentLog
 from app.deployments.models import Deployment, DeploymentKind, Release
 from app.deployments.receipts import Measured, Prober
 from app.environments.models import Environment
-from app.extensions import db
+from app.extensions import db, now
 from app.installation import Adapters, Installation
 from app.logs.store import LogStore
 from app.repositories.queries import load_repository
@@ -61,6 +62,7 @@ class Context:
     log: DeploymentLog
     cancelled: threading.Event = field(default_factory=threading.Event)
     lost: threading.Event = field(default_factory=threading.Event)
+    began_at: datetime.datetime = field(default_factory=now)
     # ---- left by steps
     build_id: int | None = None
     build_seconds: float = 0

@@ -11,6 +11,7 @@ from app.deployments.pipeline.step import Step
 from app.errors import Invalid
 
 LOG_LINES = 50
+KILLED_FOR_MEMORY = "A process of the container was killed: it used too much memory."
 
 
 class Unhealthy(Invalid):
@@ -47,6 +48,8 @@ class WaitUntilHealthy(Step):
             context.log.line(line.text)
         if not lines:
             context.log.line("(it printed nothing)")
+        if context.adapters.engine.was_killed_for_memory(spec.name, context.began_at):
+            raise Unhealthy(KILLED_FOR_MEMORY, spec.name)
         raise Unhealthy(health.sentence, spec.name)
 
 
