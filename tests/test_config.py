@@ -66,9 +66,7 @@ def test_addresses_shown_to_people(tmp_path: Path) -> None:
 def test_a_kept_secret_is_made_once_and_read_by_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "secrets" / "a.key"
     seen: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: seen.append(kept_secret(path))) for _ in range(20)
-    ]
+    threads = [threading.Thread(target=lambda: seen.append(kept_secret(path))) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:

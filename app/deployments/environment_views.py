@@ -85,14 +85,13 @@ def repository(slug: str) -> ResponseReturnValue:
     row = load_repository(application.id)
     branches = store.branches(row.uuid)
     branch = request.args.get("branch", row.default_branch)
-    tip = branches.get(branch)
     return render_template(
         "environments/repository.html",
         application=application,
         rights=rights_on(application, signed_in()),
         branches=branches,
         branch=branch,
-        commits=store.log(row.uuid, tip, None, COMMITS_SHOWN) if tip else [],
+        commits=store.log(row.uuid, branch, None, COMMITS_SHOWN) if branch in branches else [],
         size=store.size(row.uuid),
         ssh_url=here.settings.ssh_url(application.slug),
         http_url=f"{here.settings.panel_url}/git/{application.slug}.git",

@@ -27,7 +27,7 @@ blueprint = Blueprint("lifecycle", __name__)
 def new() -> ResponseReturnValue:
     form = _form()
     form.organisation.data = request.args.get("organisation") or form.organisation.data
-    return render_template("lifecycle/new.html", form=form)
+    return _show(form)
 
 
 @blueprint.post("/applications/new/")
@@ -47,7 +47,12 @@ def create() -> ResponseReturnValue:
             return redirect(url_for("deployments.dashboard", slug=application.slug), 303)
         except Invalid as error:
             form.refuse(error)
-    return render_template("lifecycle/new.html", form=form)
+    return _show(form)
+
+
+def _show(form: ApplicationForm) -> str:
+    domain = installation().settings.platform_domain
+    return render_template("lifecycle/new.html", form=form, platform_domain=domain)
 
 
 def _form() -> ApplicationForm:

@@ -46,7 +46,9 @@ def test_nobody_is_sent_elsewhere(panel: Panel, target: str) -> None:
     assert answer.status_code == 303 and answer.headers["Location"] == HOME
 
 
-@pytest.mark.parametrize("target", ["/applications/demo/", "/applications/?q=a&page=2", "/account/"])
+@pytest.mark.parametrize(
+    "target", ["/applications/demo/", "/applications/?q=a&page=2", "/account/"]
+)
 def test_a_person_comes_back_to_the_page_they_wanted(panel: Panel, target: str) -> None:
     asked = panel.client().get(target)
     assert asked.status_code == 302

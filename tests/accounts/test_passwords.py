@@ -48,7 +48,7 @@ def test_the_answer_does_not_tell_who_has_an_account(panel: Panel) -> None:
 def test_an_unknown_address_takes_as_long_as_a_wrong_password(panel: Panel) -> None:
     def seconds(email: str) -> float:
         times = []
-        for _ in range(5):
+        for _ in range(3):
             started = time.perf_counter()
             assert check_password(email, "wrong password") is None
             times.append(time.perf_counter() - started)
@@ -67,7 +67,7 @@ def test_guessing_one_account_is_throttled_from_any_address(panel: Panel) -> Non
 
 
 def test_guessing_many_accounts_from_one_address_is_throttled(panel: Panel) -> None:
-    codes = [sign_in(panel, f"n{n}@example.com", "wrong password") for n in range(31)]
+    codes = [sign_in(panel, f"n{n}@example.com", "") for n in range(31)]
     assert codes == [401] * 30 + [429]
     assert sign_in(panel, ALICE.email, PASSWORD, "10.9.9.9") == 303
 

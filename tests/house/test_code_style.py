@@ -11,9 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = [ROOT / "app", ROOT / "addons", ROOT / "base_images"]
 SOURCES = sorted(path for room in ROOMS for path in room.rglob("*.py"))
-TESTS = sorted(
-    path for path in (ROOT / "tests").rglob("*.py") if "node_modules" not in path.parts
-)
+TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if "node_modules" not in path.parts)
 FILE_LINES = 400
 FUNCTION_LINES = 50
 VIEW_LINES = 20

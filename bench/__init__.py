@@ -1,0 +1,1 @@
+"""Benchmarks: what the panel costs, against what the same thing costs without it."""

@@ -1,0 +1,71 @@
+"""A panel served on loopback, with fakes for Docker and the queue and real Git on disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.serving import make_server
+
+from app.accounts.models import User
+from app.adapters.engine.fake import FakeEngine
+from app.adapters.git.store import DiskRepositoryStore
+from app.adapters.image_builder.fake import FakeImageBuilder
+from app.adapters.job_queue.fake import FakeJobQueue
+from app.config import Settings
+from app.extensions import db
+from app.factory import create_app
+from app.installation import Adapters
+from app.organisations.operations import sign_up
+from app.plans.operations import seed_plans
+from app.regions.operations import seed_regions
+from app.transactions import unit_of_work
+
+PASSWORD = "correct horse battery"  # of every person in these tests
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A running panel: its app for seeding rows, its address for the browser."""
+
+    app: Flask
+    url: str
+
+    def add_person(self, email: str, name: str) -> None:
+        """A person with an organisation of their own, and `PASSWORD`."""
+        with self.app.app_context(), unit_of_work():
+            sign_up(email, name, PASSWORD)
+
+
+@contextmanager
+def running_panel(directory: Path) -> Iterator[Panel]:
+    """Serve a fresh panel that keeps everything under `directory`."""
+    settings = Settings.read({"DATA_DIR": str(directory), "MOONBASE_IS_TESTING": "true"})
+    engine = FakeEngine()
+    repositories = DiskRepositoryStore(directory / "repositories", settings.push_bytes)
+    adapters = Adapters(engine, FakeImageBuilder(engine), repositories, FakeJobQueue())
+    app = create_app(settings, adapters)
+    with app.app_context():
+        db.create_all()
+        with unit_of_work():
+            seed_regions()
+            seed_plans()
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Panel(app, f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def find_person(email: str) -> User:
+    """Inside an app context."""
+    return db.session.scalars(db.select(User).where(User.email == email)).one()

@@ -1,0 +1,51 @@
+"""Each process runs as its own user, and Docker refuses those who have no business with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.processes.accounts import MEMBERSHIPS, Accounts, prepare_accounts
+from tests.engine.private_engine import PrivateEngine
+
+ROOT = Path(__file__).parents[2]
+CONNECT = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+MAY_USE_DOCKER = {"worker", "observer"}
+
+
+@pytest.fixture(scope="module")
+def separate() -> Accounts:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make processes run as other users")
+    prepare_accounts(sys.executable, ROOT)
+    return Accounts(are_separate=True)
+
+
+@pytest.mark.parametrize("account", MEMBERSHIPS)
+def test_only_worker_and_observer_reach_the_engine(
+    separate: Accounts, private_engine: PrivateEngine, account: str
+) -> None:
+    socket_path = Path(private_engine.socket.removeprefix("unix://"))
+    shutil.chown(socket_path, group="docker")
+    socket_path.chmod(0o660)
+    for folder in socket_path.parents:
+        if folder != Path(folder.root) and folder.stat().st_uid == 0 and folder != Path("/tmp"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    command = [*separate.prefix(account), "/usr/bin/python3", "-c", CONNECT, str(socket_path)]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    is_let_in = tried.returncode == 0
+    assert is_let_in == (account in MAY_USE_DOCKER), tried.stderr
+    assert is_let_in or "PermissionError" in tried.stderr
+
+
+@pytest.mark.parametrize("account", MEMBERSHIPS)
+def test_no_process_keeps_the_rights_of_root(separate: Accounts, account: str) -> None:
+    show = "import os; print(os.getuid(), *os.getgroups())"
+    command = [*separate.prefix(account), "/usr/bin/python3", "-c", show]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
+    assert "0" not in printed.split()

@@ -1,0 +1,82 @@
+"""Subnets: every environment has its own slice of the pool, and gives it back."""
+
+from __future__ import annotations
+
+import ipaddress
+from itertools import combinations
+
+import pytest
+
+from app.environments.models import Environment
+from app.environments.operations import create_environment
+from app.errors import Unavailable
+from app.extensions import db
+from app.regions.models import Subnet
+from app.regions.operations import allocate_subnet, seed_regions, slice_of, usable_addresses
+from app.regions.queries import find_region, list_regions
+from tests.panel import Panel, application
+
+POOL = "10.213.0.0/16"
+
+
+def make_environments(count: int) -> list[Environment]:
+    region = find_region("local")
+    assert region
+    return [
+        create_environment(application(), region, f"e{number}", f"E{number}", "main")
+        for number in range(count)
+    ]
+
+
+def allocate(row: Environment, pool: str = POOL, prefix: int = 27) -> Subnet:
+    return allocate_subnet(row.region_id, row.id, pool, prefix)
+
+
+def test_two_hundred_environments_have_networks_that_do_not_meet(panel: Panel) -> None:
+    with panel.work():
+        cidrs = [allocate(row).cidr for row in make_environments(200)]
+    networks = [ipaddress.ip_network(cidr) for cidr in cidrs]
+    builds = ipaddress.ip_network(slice_of(POOL, 27, 0))
+    pool = ipaddress.ip_network(POOL)
+    assert len(set(networks)) == 200
+    assert all(network.subnet_of(pool) for network in networks)
+    assert not any(one.overlaps(other) for one, other in combinations([builds, *networks], 2))
+
+
+def test_an_environment_keeps_its_slice(panel: Panel) -> None:
+    with panel.work():
+        row = make_environments(1)[0]
+        assert allocate(row).id == allocate(row).id
+
+
+def test_the_slice_of_a_deleted_environment_is_given_out_again(panel: Panel) -> None:
+    with panel.work():
+        one, two, three = make_environments(3)
+        first, second = allocate(one).cidr, allocate(two).cidr
+        db.session.execute(db.delete(Environment).where(Environment.id == one.id))
+        db.session.expire_all()
+        assert allocate(three).cidr == first != second
+
+
+def test_a_used_up_pool_is_a_sentence(panel: Panel) -> None:
+    with panel.work():
+        rows = make_environments(4)
+        for row in rows[:3]:
+            allocate(row, "10.213.0.0/25")
+        with pytest.raises(Unavailable, match="network pool is used up") as refused:
+            allocate(rows[3], "10.213.0.0/25")
+    assert refused.value.retry is False
+
+
+def test_slices_and_their_addresses() -> None:
+    assert slice_of(POOL, 27, 1) == "10.213.0.32/27"
+    assert slice_of(POOL, 27, 2047) == "10.213.255.224/27"
+    addresses = usable_addresses("10.213.0.32/27")
+    assert addresses == [f"10.213.0.{number}" for number in range(34, 48)]
+
+
+def test_seeding_again_adds_nothing(panel: Panel) -> None:
+    with panel.work():
+        seed_regions()
+    with panel.reading():
+        assert [row.slug for row in list_regions()] == ["local"]
