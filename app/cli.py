@@ -126,7 +126,8 @@ def create_app_row(slug: str, organisation: str, owner: str, name: str, starter:
 @application.command("deploy")
 @click.argument("slug")
 @click.argument("environment")
-def deploy(slug: str, environment: str) -> None:
+@click.option("--actor", required=True, help="E-mail address of who deploys.")
+def deploy(slug: str, environment: str, actor: str) -> None:
     """Deploy the tip of an environment's branch; prints the deployment's uuid."""
     try:
         with unit_of_work():
@@ -135,7 +136,7 @@ def deploy(slug: str, environment: str) -> None:
             if row is None:
                 raise Invalid(f"There is no environment {slug}/{environment}.")
             store = installation().adapters.repositories
-            uuid = request_deployment(row, store, None).uuid
+            uuid = request_deployment(row, store, _person(actor)).uuid
     except PanelError as error:
         raise click.ClickException(error.sentence) from error
     click.echo(uuid)

@@ -35,8 +35,12 @@ from app.regions.models import Region
 from app.repositories.models import Repository, TrackedBranch
 
 Rows = list[dict[str, Any]]
-WORDS = "alder birch cedar elm fir hazel larch linden maple oak pine rowan spruce willow yew".split()
-SUBJECTS = "Fix the menu|Update texts|New pictures|Raise versions|Add a form|Tidy the style".split("|")
+WORDS = (
+    "alder birch cedar elm fir hazel larch linden maple oak pine rowan spruce willow yew".split()
+)
+SUBJECTS = "Fix the menu|Update texts|New pictures|Raise versions|Add a form|Tidy the style".split(
+    "|"
+)
 STEPS_FOR = 10
 """Steps are written for the newest deployments of each environment; more are never read."""
 RELEASES_FOR = 20
@@ -61,6 +65,7 @@ class Filler:
         self._add_applications()
         environments = self._add_environments()
         self._add_history(environments)
+        db.session.flush()
 
     def _add_applications(self) -> None:
         names = (f"{a} {b} {c}" for a, b, c in itertools.product(WORDS, repeat=3))
@@ -76,7 +81,7 @@ class Filler:
         db.session.execute(insert(Application), rows)
 
     def _add_environments(self) -> list[int]:
-        """Environments with domain, tracked branch, repository and plan; their numbers."""
+        """Environments with domain, branch, repository and plan; the numbers of all there are."""
         region = db.session.scalars(select(Region)).one()
         bare = db.session.execute(
             select(Application.id, Application.slug).where(
@@ -95,10 +100,9 @@ class Filler:
         slugs = dict(bare)
         made = db.session.execute(
             select(Environment.id, Environment.slug, Environment.application_id).where(
-                Environment.application_id.in_(select(Application.id))
+                Environment.id.not_in(select(Domain.environment_id))
             )
         ).all()
-        made = [row for row in made if row.application_id in slugs]
         domains: Rows = [
             {
                 "environment_id": row.id,
@@ -109,7 +113,7 @@ class Filler:
         ]
         db.session.execute(insert(Domain), domains)
         db.session.execute(insert(TrackedBranch), [self._branch(row.id) for row in made])
-        return [row.id for row in made]
+        return list(db.session.scalars(select(Environment.id)))
 
     def _branch(self, environment_id: int) -> dict[str, Any]:
         waits = self.dice.random() < WAITING

@@ -8,6 +8,7 @@ the machine does falls on all of them alike.
 from __future__ import annotations
 
 import gc
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,17 +17,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, select, update
 
 from app.accounts.queries import find_user
 from app.applications.models import Starter
+from app.applications.queries import find_application
 from app.deployments.models import Deployment
+from app.deployments.queries import list_deployments
+from app.environments.models import Environment
 from app.extensions import db
+from app.logs.queries import log_store
 from app.organisations.operations import sign_up
 from app.organisations.queries import list_organisations
+from app.repositories.queries import load_repository
 from bench.many_rows import Filler
 from bench.results import Result, percentile, print_table
-from tests.panel import ALICE, PASSWORD, Panel, build_schema, make_application, make_settings
+from tests.panel import (
+    ALICE,
+    PASSWORD,
+    Panel,
+    build_schema,
+    copy_panel,
+    make_application,
+    make_settings,
+)
 
 SIZES = (10, 100, 1000)
 DEPLOYMENTS = 100_000
@@ -71,8 +85,6 @@ def _make_template(data_dir: Path) -> None:
 
 
 def _filled(template: Path, data_dir: Path, size: int) -> Panel:
-    from tests.panel import copy_panel
-
     panel = copy_panel(template, data_dir)
     began = time.monotonic()
     with panel.work():
@@ -82,3 +94,123 @@ def _filled(template: Path, data_dir: Path, size: int) -> Panel:
     _give_history(panel)
     print(f"filled {size} applications in {time.monotonic() - began:.1f} s", flush=True)
     return panel
+
+
+def _give_history(panel: Panel) -> None:
+    """The measured application's deployments get the commit its repository has, and a log."""
+    with panel.work():
+        application = find_application(SITE)
+        assert application
+        store = panel.store
+        head = store.resolve(load_repository(application.id).uuid, "main")
+        environments = select(Environment.id).where(Environment.application_id == application.id)
+        db.session.execute(
+            update(Deployment)
+            .where(Deployment.environment_id.in_(environments))
+            .values(commit=head, previous_commit=None)
+        )
+        log = log_store().deployment(_newest_deployment(application.id).uuid)
+        log.append("".join(f"line {number} of what a build prints\n" for number in range(500)))
+
+
+def _newest_deployment(application_id: int) -> Deployment:
+    found: Deployment = db.session.scalars(list_deployments(application_id).limit(1)).one()
+    return found
+
+
+def _addresses(panel: Panel) -> dict[str, str]:
+    """The pages by what the table calls them."""
+    with panel.reading():
+        application = find_application(SITE)
+        assert application
+        uuid = _newest_deployment(application.id).uuid
+    site = f"/applications/{SITE}"
+    return {
+        "dashboard, list with totals": "/applications/",
+        "list, last page": "/applications/?page=9999",
+        "list, only failed": "/applications/?state=failed",
+        "list, only waiting": "/applications/?state=waiting",
+        "search, two words": "/applications/?q=oak+pine",
+        "search, a host": f"/applications/?q={SITE}.localhost",
+        "application": f"{site}/",
+        "history": f"{site}/deployments/",
+        "history, last page": f"{site}/deployments/?page=9999",
+        "deployment": f"{site}/deployments/{uuid}/",
+        "releases": f"{site}/environments/live/releases/",
+        "environment": f"{site}/environments/live/",
+    }
+
+
+@contextmanager
+def _counting(panel: Panel, into: list[str]) -> Iterator[None]:
+    """Statements sent to this panel's database while the block runs, BEGIN and the like not."""
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        into.append(statement)
+
+    with panel.reading():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def _ask(panel: Panel, client: FlaskClient, address: str, measured: Measured) -> None:
+    statements: list[str] = []
+    with _counting(panel, statements):
+        began = time.perf_counter()
+        answer = client.get(address)
+        measured.seconds.append(time.perf_counter() - began)
+    assert answer.status_code == 200, f"{address}: {answer.status_code}"
+    measured.queries.add(len([text for text in statements if not text.startswith("BEGIN")]))
+
+
+def _measure(panels: dict[int, Panel]) -> dict[str, dict[int, Measured]]:
+    """By page and size. Garbage of one panel must not be collected on another's time."""
+    clients = {size: panel.client_of(ALICE) for size, panel in panels.items()}
+    addresses = {size: _addresses(panel) for size, panel in panels.items()}
+    measured: dict[str, dict[int, Measured]] = {}
+    gc.freeze()
+    for page in addresses[SIZES[0]]:
+        measured[page] = {size: Measured() for size in SIZES}
+        for number in range(-WARM_UP, REQUESTS):
+            for size in SIZES if number % 2 else reversed(SIZES):
+                gc.collect(1)
+                into = measured[page][size] if number >= 0 else Measured()
+                _ask(panels[size], clients[size], addresses[size][page], into)
+    return measured
+
+
+def _print(measured: dict[str, dict[int, Measured]]) -> None:
+    rows = []
+    for page, by_size in measured.items():
+        for size, found in by_size.items():
+            milliseconds = [1000 * value for value in found.seconds]
+            numbers = [statistics.median(milliseconds), percentile(milliseconds, 0.95)]
+            numbers += [min(milliseconds), max(milliseconds)]
+            queries = "/".join(map(str, sorted(found.queries)))
+            rows.append(
+                [page, size, queries, *(f"{value:.1f}" for value in numbers), len(milliseconds)]
+            )
+    headings = ("page", "applications", "queries", "median ms", "p95 ms", "min", "max", "n")
+    print_table(f"Pages, {DEPLOYMENTS:,} deployments in each panel", headings, rows)
+
+
+def _judge(measured: dict[str, dict[int, Measured]]) -> list[Result]:
+    """The worst page decides."""
+    most = max(max(found.queries) for sizes in measured.values() for found in sizes.values())
+    varying = sum(
+        len(set.union(*(found.queries for found in sizes.values()))) > 1
+        for sizes in measured.values()
+    )
+    growth = max(
+        percentile(sizes[SIZES[-1]].seconds, 0.95) / percentile(sizes[SIZES[0]].seconds, 0.95)
+        for sizes in measured.values()
+    )
+    return [
+        Result("pages.queries", most, 25),
+        Result("pages.pages_with_varying_queries", varying, 0),
+        Result("pages.p95_growth", growth, 2),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from itsdangerous import URLSafeTimedSerializer
+from werkzeug.serving import make_server
 
 from app.accounts.models import User
 from app.accounts.queries import find_user
@@ -140,6 +142,19 @@ class Panel:
         client.environ_base["HTTP_ACCEPT"] = "text/html"
         client.environ_base["HTTP_X_CSRFTOKEN"] = csrf_token(self.app, raw)
         return client
+
+    @contextmanager
+    def served(self) -> Iterator[tuple[str, int]]:
+        """The panel behind a real HTTP server, a thread a request; gives host and port."""
+        server = make_server("127.0.0.1", 0, self.app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield "127.0.0.1", server.server_port
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
     def close(self) -> None:
         """Stop the sites and let go of the database file."""

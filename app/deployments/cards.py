@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm import contains_eager, defer
 
 from app.applications.models import Application
 from app.deployments import queries
@@ -56,7 +56,7 @@ def load_cards(applications: Sequence[Application]) -> Mapping[int, list[Card]]:
     environments = db.session.scalars(
         select(Environment)
         .join(Environment.application)
-        .options(contains_eager(Environment.application))
+        .options(contains_eager(Environment.application), defer(Environment.secret_key))
         .where(Environment.application_id.in_([row.id for row in applications]))
         .order_by(Environment.id)
     ).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.accounts.models import User
 from app.adapters.job_queue import Queue
 from app.deployments import cleanup, operations, queries, reconcile
 from app.deployments.pipeline import runner
@@ -40,8 +41,11 @@ def clean_up() -> None:
     cleanup.remove_old_images(installation())
 
 
-def deploy_pushed(environment_id: int) -> None:
-    """Deploy an environment that wants it after a push, if something waits there."""
+def deploy_pushed(environment_id: int, person_id: int = 0) -> None:
+    """Deploy an environment that wants it after a push, if something waits there.
+
+    `person_id` is who pushed; 0 when the scheduler asks, for a push whose signal was lost.
+    """
     with unit_of_work():
         environment = db.session.get(Environment, environment_id)
         if environment is None or not environment.is_deployed_on_push:
@@ -52,19 +56,21 @@ def deploy_pushed(environment_id: int) -> None:
             return
         try:
             operations.request_deployment(
-                environment, installation().adapters.repositories, actor=None
+                environment, installation().adapters.repositories, db.session.get(User, person_id)
             )
         except Invalid:
             # The branch was deleted between the push and now: there is nothing to deploy.
             return
 
 
-def _enqueue_pushed(sender: object, application_id: int, branches: list[str]) -> None:
+def _enqueue_pushed(
+    sender: object, application_id: int, branches: list[str], person_id: int
+) -> None:
     for environment in list_tracking(application_id, branches):
         tracked = find_tracked_branch(environment.id)
         if environment.is_deployed_on_push and tracked and tracked.head:
             key = f"pushed-{environment.id}-{tracked.head[:12]}"
-            enqueue(Queue.DEPLOYMENTS, DEPLOY_PUSHED_JOB, environment.id, key=key)
+            enqueue(Queue.DEPLOYMENTS, DEPLOY_PUSHED_JOB, environment.id, person_id, key=key)
 
 
 repository_pushed.connect(_enqueue_pushed)

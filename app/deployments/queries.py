@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import defer, joinedload
 
 from app.deployments.models import (
     Build,
@@ -71,11 +71,16 @@ def latest_deployments(environment_ids: Sequence[int]) -> Mapping[int, Deploymen
 
 
 def current_releases(environment_ids: Sequence[int]) -> Mapping[int, CurrentRelease]:
-    """What each environment runs, in one query."""
+    """What each environment runs, in one query that decrypts nothing."""
     rows = db.session.scalars(
         select(CurrentRelease)
         .where(CurrentRelease.environment_id.in_(environment_ids))
-        .options(joinedload(CurrentRelease.release), joinedload(CurrentRelease.deployment))
+        .options(
+            joinedload(CurrentRelease.release).options(
+                defer(Release.encrypted_variables), defer(Release.secrets)
+            ),
+            joinedload(CurrentRelease.deployment),
+        )
     )
     return {row.environment_id: row for row in rows}
 

@@ -82,12 +82,15 @@ def _runs() -> Select[int]:
 
 
 def _has_failed() -> Select[int]:
-    newest = select(func.max(Deployment.id)).group_by(Deployment.environment_id)
-    return (
-        select(Environment.application_id)
-        .join(Deployment, Deployment.environment_id == Environment.id)
-        .where(Deployment.id.in_(newest), Deployment.status == DeploymentStatus.FAILED)
+    """Asked by environment, newest first: an index answers it, whatever the number of rows."""
+    newest = (
+        select(Deployment.status)
+        .where(Deployment.environment_id == Environment.id)
+        .order_by(Deployment.id.desc())
+        .limit(1)
+        .scalar_subquery()
     )
+    return select(Environment.application_id).where(newest == DeploymentStatus.FAILED)
 
 
 def _escaped(word: str) -> str:

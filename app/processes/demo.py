@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from app.accounts.models import User
+from app.accounts.queries import find_user
 from app.applications.models import Starter
 from app.applications.queries import find_application
 from app.config import Settings
@@ -78,7 +79,7 @@ def _deploy_live() -> None:
         live = find_environment(application.id, LIVE) if application else None
         if live is None:
             raise Unavailable("The demo application is not there.")
-        uuid = request_deployment(live, installation().adapters.repositories, None).uuid
+        uuid = request_deployment(live, installation().adapters.repositories, find_user(EMAIL)).uuid
     print("  Demo site …", end="", flush=True)
     while time.monotonic() - started < DEPLOY_SECONDS:
         deployment = find_deployment(uuid)

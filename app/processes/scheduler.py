@@ -30,7 +30,8 @@ def enqueue_what_is_due() -> None:
     """One round. A job's key holds the moment it stands for, so that one that was lost with its
     worker or with the queue is enqueued again, and one that waits is not enqueued twice."""
     times = installation().settings.times
-    for deployment in queries.lost_deployments(times.lease):
+    # One heartbeat early: the recovery first gives the worker the time to write one more.
+    for deployment in queries.lost_deployments(times.lease - times.heartbeat):
         beat = int(deployment.heartbeat_at.timestamp()) if deployment.heartbeat_at else 0
         key = f"recover-{deployment.id}-{beat}-{_period(times.lease)}"
         enqueue(Queue.DEPLOYMENTS, RECOVER_JOB, deployment.id, key=key)

@@ -40,7 +40,7 @@ class PanelGitAccess:
     ) -> list[str]:
         before = {name: tip for name, (tip, _) in changed.items() if tip}
         after = {name: tip for name, (_, tip) in changed.items() if tip}
-        return await self._ask(lambda: self._pushed(key, Tips(before, after)))
+        return await self._ask(lambda: self._pushed(key, Tips(before, after), person.id))
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         def answer() -> Answer:
@@ -62,9 +62,9 @@ class PanelGitAccess:
         user = db.session.get_one(User, person.id)
         return authorise_git(user, path, service)
 
-    def _pushed(self, key: str, tips: Tips) -> list[str]:
+    def _pushed(self, key: str, tips: Tips, person_id: int) -> list[str]:
         with unit_of_work():
-            return finish_push(key, tips, self._installation.adapters.repositories)
+            return finish_push(key, tips, self._installation.adapters.repositories, person_id)
 
 
 async def serve(app: Flask) -> None:

@@ -47,8 +47,8 @@ def authorise_git(user: User, slug: str, service: GitService) -> str:
     return load_repository(application.id).uuid
 
 
-def finish_push(key: str, tips: Tips, store: RepositoryStore) -> list[str]:
-    """Take note of what was pushed. Returns lines to show to whoever pushed.
+def finish_push(key: str, tips: Tips, store: RepositoryStore, person_id: int) -> list[str]:
+    """Take note of what this person pushed. Returns lines to show to them.
 
     Belongs into a unit of work.
     """
@@ -56,7 +56,7 @@ def finish_push(key: str, tips: Tips, store: RepositoryStore) -> list[str]:
     repository = find_repository(key)
     if repository is None or not moved:
         return []
-    record_push(repository.application_id, moved, store)
+    record_push(repository.application_id, moved, store, person_id)
     lines = []
     for environment in list_tracking(repository.application_id, moved):
         verb = "deploys now" if environment.is_deployed_on_push else "waits to be deployed"

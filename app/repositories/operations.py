@@ -25,7 +25,9 @@ def create_repository(application_id: int, store: RepositoryStore) -> Repository
     return repository
 
 
-def record_push(application_id: int, branches: Collection[str], store: RepositoryStore) -> int:
+def record_push(
+    application_id: int, branches: Collection[str], store: RepositoryStore, person_id: int
+) -> int:
     """Bring the environments that follow `branches` up to date, and tell whoever deploys.
 
     Returns how many environments follow one of them.
@@ -35,8 +37,11 @@ def record_push(application_id: int, branches: Collection[str], store: Repositor
     environments = list_tracking(application_id, list(branches))
     for environment in environments:
         refresh_branch(environment, store)
+    moved = list(branches)
     after_commit(
-        lambda: repository_pushed.send(application_id=application_id, branches=list(branches))
+        lambda: repository_pushed.send(
+            application_id=application_id, branches=moved, person_id=person_id
+        )
     )
     return len(environments)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Iterator, Mapping
 
 from flask import Blueprint, Response, request, stream_with_context
 from flask.typing import ResponseReturnValue
@@ -45,7 +44,7 @@ def serve(slug: str) -> ResponseReturnValue:
     try:
         service = parse_http_request(request.method, _path(), request.environ["QUERY_STRING"])[0]
         key = authorise_git(user, slug, service)
-        return _stream(key, service, slug)
+        return _stream(key, service, slug, user.id)
     except PanelError as error:
         return Response(error.sentence + "\n", error.status, mimetype="text/plain")
 
@@ -77,7 +76,7 @@ def _path() -> str:
     return request.path.split(".git", 1)[1]
 
 
-def _stream(key: str, service: GitService, slug: str) -> Response:
+def _stream(key: str, service: GitService, slug: str, person_id: int) -> Response:
     store = installation().adapters.repositories
     is_push = request.method == "POST" and service == GitService.RECEIVE_PACK
     before = store.branches(key) if is_push else {}
@@ -86,7 +85,7 @@ def _stream(key: str, service: GitService, slug: str) -> Response:
     command = store.serve_http(key, variables)
     db.session.rollback()  # hold no reading while a large pack is under way
     answer = run_cgi(command, request.environ["wsgi.input"])
-    chunks = _noting_push(answer, key, before) if is_push else answer.chunks
+    chunks = _noting_push(answer, key, before, person_id) if is_push else answer.chunks
     response = Response(stream_with_context(chunks), answer.status)
     response.headers.clear()
     for name, value in answer.headers:
@@ -94,7 +93,9 @@ def _stream(key: str, service: GitService, slug: str) -> Response:
     return response
 
 
-def _noting_push(answer: CgiResponse, key: str, before: object) -> Iterator[bytes]:
+def _noting_push(
+    answer: CgiResponse, key: str, before: Mapping[str, str], person_id: int
+) -> Iterator[bytes]:
     """Pass Git's answer on, then see what moved, also when the client has hung up."""
     store = installation().adapters.repositories
     try:
@@ -104,4 +105,4 @@ def _noting_push(answer: CgiResponse, key: str, before: object) -> Iterator[byte
         if close:
             close()
         with unit_of_work():
-            finish_push(key, Tips(cast("dict[str, str]", before), store.branches(key)), store)
+            finish_push(key, Tips(before, store.branches(key)), store, person_id)

@@ -24,6 +24,7 @@ export class LogView {
     this.#box.replaceChildren(this.#list);
     this.append(text.textContent);
     this.#listen(root.querySelector("[data-log-search]"));
+    if ("endsFirst" in root.dataset && !location.hash) this.#scrollToEnd();
     this.#goToTarget();
   }
 

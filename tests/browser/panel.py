@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app.accounts.models import User
 from app.adapters.engine.fake import FakeEngine
@@ -41,6 +41,11 @@ class Panel:
             sign_up(email, name, PASSWORD)
 
 
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """A line for each file would bury what a failing test prints."""
+
+
 @contextmanager
 def running_panel(directory: Path) -> Iterator[Panel]:
     """Serve a fresh panel that keeps everything under `directory`."""
@@ -54,7 +59,7 @@ def running_panel(directory: Path) -> Iterator[Panel]:
         with unit_of_work():
             seed_regions()
             seed_plans()
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

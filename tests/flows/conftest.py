@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.engine.private_engine import PrivateEngine
+from tests.flows.paced_site import PacedSite
 from tests.flows.running_panel import RunningPanel
+
+DYING_WORKER = (sys.executable, "-m", "tests.flows.dying_worker")
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +26,36 @@ def panel(
         yield running.start()
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def fault_panel(
+    private_engine: PrivateEngine, static_base_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningPanel]:
+    """An installation in which things are broken: its workers die on command."""
+    folder = tmp_path_factory.mktemp("fault-panel")
+    running = make_dying_panel(folder, private_engine.socket, _middle_of(private_engine.pool))
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def fault_site(fault_panel: RunningPanel) -> PacedSite:
+    """The site that visitors ask while things break around it."""
+    return PacedSite(fault_panel, "fault").create()
+
+
+def make_dying_panel(folder: Path, engine_url: str, pool: str) -> RunningPanel:
+    """A panel whose workers end at the step its file `die` names."""
+    more = {"MOONBASE_DIE_FILE": str(folder / "die")}
+    running = RunningPanel(folder, engine_url, pool, more=more)
+    running.worker_command = DYING_WORKER
+    return running
+
+
+def _middle_of(pool: str) -> str:
+    """A quarter of the engine's pool that `panel`, which begins at its start, does not reach."""
+    first, second, *_ = pool.split(".")
+    return f"{first}.{second}.64.0/18"

@@ -1,7 +1,8 @@
-"""A real worker that kills itself, and its parent, at a step a test has named.
+"""A real worker that kills or halts itself, and its parent, at a step a test has named.
 
-The file MOONBASE_DIE_FILE holds "step seconds": at that step, after so many seconds, both get
-SIGKILL. The file is removed first, so that the worker started in its place lives.
+The file MOONBASE_DIE_FILE holds "step seconds" or "step seconds STOP": at that step, after so many
+seconds, both get SIGKILL (or SIGSTOP, and go on once somebody sends SIGCONT). The file is removed
+first, so that the worker started in its place lives.
 """
 
 from __future__ import annotations
@@ -18,23 +19,25 @@ from app.signals import step_started
 PLAN = Path(os.environ["MOONBASE_DIE_FILE"])
 
 
-def _die(after: float) -> None:
+def _end(after: float, how: signal.Signals) -> None:
     time.sleep(after)
     PLAN.unlink(missing_ok=True)
-    os.kill(os.getppid(), signal.SIGKILL)
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getppid(), how)
+    os.kill(os.getpid(), how)
 
 
 def _on_step(sender: object, step: str, deployment: str) -> None:
     try:
-        name, seconds = PLAN.read_text().split()
-    except OSError:
+        name, seconds, *rest = PLAN.read_text().split()
+    except (OSError, ValueError):
         return
     if name != step:
         return
+    how = signal.SIGSTOP if rest else signal.SIGKILL
     if float(seconds) == 0:
-        _die(0)
-    threading.Thread(target=_die, args=(float(seconds),), daemon=True).start()
+        _end(0, how)
+    else:
+        threading.Thread(target=_end, args=(float(seconds), how), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ has. Its containers can be put under a parent group, whose limits hold for them 
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from app.adapters.engine import Limits
 
 CGROUPS = Path("/sys/fs/cgroup")
 _PERIOD = 100_000  # microseconds; the kernel's default for processor quotas
+_PREFIX = "moonbase-build-"  # then the pid of the maker, which tells whether it still lives
 _V1_CONTROLLERS = ("memory", "pids", "cpu")
 # A killed container's group goes a moment after it: tries and seconds between them.
 _TRIES, _PAUSE = 50, 0.05
@@ -25,9 +27,11 @@ _TRIES, _PAUSE = 50, 0.05
 def build_cgroup(limits: Limits, root: Path = CGROUPS) -> Iterator[str | None]:
     """A group's path for Docker, e.g. `/moonbase-build-1f…`; None when none can be made.
 
-    It is gone afterwards. Only for an engine on this kernel with the `cgroupfs` driver.
+    It is gone afterwards, or once the next one is made when this process is killed meanwhile. Only
+    for an engine on this kernel with the `cgroupfs` driver.
     """
-    name = f"moonbase-build-{uuid.uuid4().hex[:12]}"
+    _sweep_abandoned(root)
+    name = f"{_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:12]}"
     try:
         _make(name, limits, root)
     except OSError:  # not root, a read-only mount, a controller that is missing
@@ -76,6 +80,15 @@ def _make(name: str, limits: Limits, root: Path) -> None:
 def _if_there(file: Path, text: str) -> None:
     if file.exists():
         file.write_text(text)
+
+
+def _sweep_abandoned(root: Path) -> None:
+    """Remove the groups whose maker was killed. The kernel refuses those with processes in them."""
+    for group in (*root.glob(f"{_PREFIX}*"), *root.glob(f"*/{_PREFIX}*")):
+        pid = group.name.removeprefix(_PREFIX).partition("-")[0]
+        if not Path(f"/proc/{pid}").exists():
+            with suppress(OSError):
+                group.rmdir()
 
 
 def _remove(name: str, root: Path) -> None:

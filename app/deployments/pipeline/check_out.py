@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tarfile
@@ -25,8 +26,13 @@ class CheckOut(Step):
         context.log.heading("git check out")
         context.context_file.parent.mkdir(parents=True, exist_ok=True)
         source = context.adapters.repositories.archive(subject.repository_key, subject.commit)
-        with source, context.context_file.open("wb") as target:
-            shutil.copyfileobj(source, target, 1024**2)
+        try:
+            with source, context.context_file.open("wb") as target:
+                shutil.copyfileobj(source, target, 1024**2)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise Unavailable("No space left on device.") from error
         size = context.context_file.stat().st_size
         context.log.line(f"Commit {subject.commit[:12]}, {size / 1024**2:.1f} MB of files")
         _require_dockerfile(context)

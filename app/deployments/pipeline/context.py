@@ -75,6 +75,7 @@ class Context:
     containers: tuple[ContainerSpec, ...] = ()
     feed_version: int = 0
     had_containers: bool = False
+    retired: tuple[str, ...] = ()
     prober: Prober | None = None
     measured: Measured | None = None
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import delete
 
-from app.adapters.engine import LABEL_DEPLOYMENT, LABEL_ROLE, ContainerState
+from app.deployments import queries
 from app.deployments.models import Container, Receipt
-from app.deployments.pipeline.context import ROLE_WEB, Context, environment_labels
+from app.deployments.pipeline.context import Context
 from app.deployments.pipeline.step import Step
 from app.extensions import db, now
 
@@ -20,18 +20,21 @@ class Retire(Step):
     title = "Retire old containers"
     is_cancellable = False
 
+    def plan(self, context: Context) -> None:
+        """Names are fixed while the lease is held: a worker that was halted here and goes on much
+        later must not take the containers of a newer deployment for old ones."""
+        subject = context.subject
+        context.retired = tuple(
+            row.name
+            for row in queries.list_containers(subject.environment_id)
+            if row.deployment_id != subject.deployment_id
+        )
+
     def run(self, context: Context) -> None:
-        subject, engine = context.subject, context.adapters.engine
-        labels = environment_labels(subject.installation_id, subject.environment_uuid)
-        old = [
-            state
-            for state in engine.list_containers({**labels, LABEL_ROLE: ROLE_WEB})
-            if state.labels.get(LABEL_DEPLOYMENT) != subject.deployment_uuid
-        ]
-        if old:
+        if context.retired:
             context.log.heading("retire")
-            with ThreadPoolExecutor(max_workers=len(old)) as pool:
-                list(pool.map(lambda state: _retire(context, state), old))
+            with ThreadPoolExecutor(max_workers=len(context.retired)) as pool:
+                list(pool.map(lambda name: _retire(context, name), context.retired))
         if context.prober:
             context.measured = context.prober.stop()
 
@@ -59,8 +62,8 @@ class Retire(Step):
             context.log.line(f"{measured.sent} requests while switching, {measured.failed} lost")
 
 
-def _retire(context: Context, state: ContainerState) -> None:
+def _retire(context: Context, name: str) -> None:
     engine = context.adapters.engine
-    engine.stop_container(state.name, int(context.installation.settings.times.stop_grace))
-    engine.remove_container(state.name)
-    context.log.line(f"{state.name} stopped")
+    engine.stop_container(name, int(context.installation.settings.times.stop_grace))
+    engine.remove_container(name)
+    context.log.line(f"{name} stopped")

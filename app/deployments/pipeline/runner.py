@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -79,6 +80,7 @@ def _leased(context: Context, token: str) -> Iterator[None]:
 def recover(deployment_id: int) -> None:
     """Bring a deployment whose worker was lost to an end: finish it when visitors were switched
     already, undo it otherwise. Does nothing when its worker lives after all."""
+    _let_waiting_heartbeats_through()
     with unit_of_work():
         deployment = db.session.get(Deployment, deployment_id)
         lease = installation().settings.times.lease
@@ -99,6 +101,14 @@ def recover(deployment_id: int) -> None:
             _undo(context, begun, token)
             outcome = Outcome(DeploymentStatus.FAILED, LOST, "Deploy again.")
         _finish(context, outcome, token)
+
+
+def _let_waiting_heartbeats_through() -> None:
+    """A locked database silences living workers too. Once it can be written, which this proves,
+    they get the time of one heartbeat, for which `lost_deployments` was asked earlier."""
+    with unit_of_work():
+        pass
+    time.sleep(installation().settings.times.heartbeat)
 
 
 def _run_steps(context: Context, steps: tuple[Step, ...], token: str) -> Outcome:

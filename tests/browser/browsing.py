@@ -1,0 +1,28 @@
+"""How the browser is started, and what every test does with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.browser.panel import PASSWORD, Panel
+
+CHROMIUM: dict[str, Any] = {
+    "executable_path": "/usr/bin/chromium",
+    "args": [
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--disable-background-networking",
+    ],
+}
+
+
+def sign_in(page: Page, panel: Panel, email: str) -> None:
+    """Through the form, as everybody."""
+    page.goto(f"{panel.url}/account/sign-in/")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{panel.url}/applications/")

@@ -1,0 +1,91 @@
+"""Pictures of every page, to look at: `python -m tests.browser.screenshots [name …]`.
+
+Writes `<page>-<look>.png` for a desktop, a phone and the dark theme.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.browsing import CHROMIUM, sign_in
+from tests.browser.pages import SIGNED_OUT, signed_in_pages
+from tests.browser.panel import Panel, running_panel
+from tests.browser.seeding import EMAIL, seed_agency
+
+LOOKS = {
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2},
+    "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
+}
+
+
+def take_pictures(folder: Path, wanted: list[str]) -> None:
+    """All pages in all looks, or only those whose name begins with one of `wanted`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as directory, running_panel(Path(directory)) as panel:
+        agency = seed_agency(panel.app)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(**CHROMIUM)
+            for look, options in LOOKS.items():
+                page = browser.new_context(**options).new_page()
+                camera = Camera(page, panel, folder, look, wanted)
+                for name, path in SIGNED_OUT.items():
+                    camera.take(name, path)
+                sign_in(page, panel, EMAIL)
+                for name, path in signed_in_pages(agency).items():
+                    camera.take(name, path)
+                take_moments(camera)
+            browser.close()
+
+
+class Camera:
+    """Takes one look's pictures."""
+
+    def __init__(
+        self, page: Page, panel: Panel, folder: Path, look: str, wanted: list[str]
+    ) -> None:
+        self.page, self.panel, self.folder, self.look = page, panel, folder, look
+        self.wanted = wanted
+
+    def wants(self, name: str) -> bool:
+        return not self.wanted or any(name.startswith(word) for word in self.wanted)
+
+    def take(self, name: str, path: str) -> None:
+        if self.wants(name):
+            self.page.goto(self.panel.url + path, wait_until="load")
+            self.page.wait_for_timeout(250)
+            self.keep(name, full=True)
+
+    def keep(self, name: str, full: bool = False) -> None:
+        self.page.screenshot(path=self.folder / f"{name}-{self.look}.png", full_page=full)
+
+
+def take_moments(camera: Camera) -> None:
+    """What shows only after a click: menu, confirmation, a new token, a refused form."""
+    page, url = camera.page, camera.panel.url
+    if camera.wants("moment-menu"):
+        page.goto(f"{url}/applications/")
+        page.click("#account-menu-opens")
+        camera.keep("moment-menu")
+    if camera.wants("moment-confirm"):
+        page.goto(f"{url}/applications/riverside-bakery/environments/test/releases/")
+        page.click("text=Roll back >> nth=0")
+        camera.keep("moment-confirm")
+    if camera.wants("moment-refused"):
+        page.goto(f"{url}/applications/new/")
+        page.fill("#name", "City Museum")
+        page.click("text=Create application")
+        camera.keep("moment-refused", full=True)
+    if camera.wants("moment-token"):
+        page.goto(f"{url}/account/access-tokens/")
+        page.fill("#name", "Laptop")
+        page.click("text=Make token")
+        camera.keep("moment-token", full=True)
+
+
+if __name__ == "__main__":
+    take_pictures(Path("test-artifacts/screenshots"), sys.argv[1:])
