@@ -1,5 +1,6 @@
-"""What gunicorn serves: the panel, and on the internal port the ingress feed."""
+"""What gunicorn serves (`wsgi:create_wsgi_app()`), and what `flask …` finds by itself."""
 
+from app.factory import create_app
 from app.processes.web import create_wsgi_app
 
-application = create_wsgi_app()
+__all__ = ["create_app", "create_wsgi_app"]

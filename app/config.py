@@ -10,6 +10,8 @@ from pathlib import Path
 
 from app.errors import Invalid
 
+LOOPBACK_NAME = "localhost"
+
 
 @dataclass(frozen=True)
 class Times:
@@ -55,8 +57,8 @@ class Settings:
     """Ingress feed and the like, on loopback; 0 means the port after the panel's."""
     agent_port: int = 0
     """The ingress agent's, with its pages on the next one; 0 means two after the panel's."""
-    panel_host: str = "localhost"
-    platform_domain: str = "localhost"
+    panel_host: str = LOOPBACK_NAME
+    platform_domain: str = LOOPBACK_NAME
     docker_url: str = "unix:///var/run/docker.sock"
     network_pool: str = "10.213.0.0/16"
     network_prefix: int = 27
@@ -65,7 +67,8 @@ class Settings:
     deployment_log_bytes: int = 20 * 1024**2
     runtime_log_bytes: int = 50 * 1024**2
     images_kept: int = 3
-    sign_up_is_open: bool = True
+    sign_up_is_open: bool | None = None
+    """Whether strangers may make accounts. Not said: only while the panel's host is localhost."""
     streams_per_person: int = 8
     free_bytes_needed: int = 5 * 1024**3
     """Builds refuse to start below this much free disk."""
@@ -98,6 +101,11 @@ class Settings:
             "redis_url": self.redis_url or f"unix://{self.data_dir}/run/redis.sock",
             "internal_port": self.internal_port or self.port + 1,
             "agent_port": self.agent_port or self.port + 2,
+            "sign_up_is_open": (
+                self.panel_host == LOOPBACK_NAME
+                if self.sign_up_is_open is None
+                else self.sign_up_is_open
+            ),
             "secret_key": self.secret_key or kept_secret(self.data_dir / "secrets" / "session.key"),
         }
         values = {item.name: getattr(self, item.name) for item in fields(self)} | chosen
@@ -106,7 +114,7 @@ class Settings:
         return settings
 
     def _refuse_shared_cookies(self) -> None:
-        is_loopback = self.platform_domain == "localhost"
+        is_loopback = self.platform_domain == LOOPBACK_NAME
         is_under = f".{self.panel_host}".casefold().endswith(f".{self.platform_domain}".casefold())
         if is_under and not is_loopback:
             raise Invalid(
@@ -138,7 +146,7 @@ def _convert(name: str, kind: str, text: str) -> object:
         if not (text.isascii() and text.isdigit()):
             raise Invalid(f"{name.upper()} must be a whole number, not “{text}”.")
         return int(text)
-    if kind == "bool":
+    if kind.startswith("bool"):
         return text.lower() in {"1", "true", "yes", "on"}
     return text
 

@@ -1,4 +1,4 @@
-"""A panel with many applications and 100,000 deployments, written straight into the rooms' tables."""
+"""Many applications and 100,000 deployments, written straight into the rooms' tables."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Card:
     def state(self) -> str:
         """Running deployments show first, then whether anything is up."""
         if self.latest and not self.latest.status.is_final:
-            return self.latest.status
+            return "queued" if self.latest.status == DeploymentStatus.QUEUED else "deploying"
         return "up" if self.current else "empty"
 
     @property

@@ -13,6 +13,8 @@ from pathlib import Path
 
 CHUNK_BYTES = 1024**2
 """A chunk may be three bytes longer, to end with a whole character."""
+CONTINUATION = bytes(range(0x80, 0xC0))
+"""Bytes inside a UTF-8 character; a tail that begins there begins with the next one."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class ChunkedLog:
                 file.seek(position - start)
                 data = _whole_characters(file.read(limit))
             if data:
-                return Piece(data.decode(errors="replace"), position + len(data))
+                text = data.lstrip(CONTINUATION).decode(errors="replace")
+                return Piece(text, position + len(data))
         return Piece("", position)
 
     def read_all(self) -> str:

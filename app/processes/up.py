@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from types import FrameType
 
 from app.adapters.engine.docker import DockerEngine
 from app.config import Settings, kept_secret
-from app.errors import PanelError, Unavailable
+from app.errors import Invalid, PanelError, Unavailable
 from app.processes.accounts import Accounts, prepare_accounts, prepare_directories
 from app.processes.demo import Demo, make_demo
 from app.processes.programs import ingress_programs, panel_programs
@@ -40,6 +41,11 @@ def main() -> int:
 
 
 def _run(settings: Settings) -> int:
+    ingress, panel = Supervisor("ingress", settings), Supervisor("panel", settings)
+    if panel.pid():
+        print(f"It runs already: {settings.panel_url}/")
+        return 0
+    _require_free_ports(settings, with_sites=ingress.pid() is None)
     accounts = prepare_accounts(sys.executable, ROOT)
     environment = _environment(settings)
     kept_secret(settings.data_dir / "secrets" / "ingress.token")
@@ -48,7 +54,6 @@ def _run(settings: Settings) -> int:
     _say("Base image", lambda: _ensure_base_images(settings))
     _say("Database", lambda: _flask(settings, "panel", "migrate"))
     prepare_directories(settings, accounts)  # what migrating made belongs to the processes too
-    ingress, panel = Supervisor("ingress", settings), Supervisor("panel", settings)
     ingress.start(ingress_programs(settings), environment | accounts.ingress(), accounts)
     pid = panel.start(panel_programs(settings), environment, accounts)
     stop = _on_signals()
@@ -62,6 +67,21 @@ def _run(settings: Settings) -> int:
         print("\nStopping the panel. Sites are still served; `make stop` stops them too.")
         panel.stop()
     return 0
+
+
+def _require_free_ports(settings: Settings, with_sites: bool) -> None:
+    """Raise `Invalid` when somebody else listens where the panel would."""
+    ports = {"PORT": settings.port, "SSH_PORT": settings.ssh_port}
+    for name, port in (ports | ({"SITES_PORT": settings.sites_port} if with_sites else {})).items():
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind((settings.host, port))
+            except OSError as error:
+                raise Invalid(
+                    f"Port {port} cannot be used ({error.strerror}). Choose another one, e.g. "
+                    f"make run {name}={port + 1000}"
+                ) from error
 
 
 def _environment(settings: Settings) -> dict[str, str]:

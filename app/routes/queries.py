@@ -54,10 +54,16 @@ def live_nodes(alive_seconds: float) -> Sequence[IngressNode]:
 
 
 def nodes_behind(version: int, alive_seconds: float) -> list[str]:
-    """Names of the live nodes that do not serve `version` yet."""
+    """Names of the live nodes that do not serve `version` yet.
+
+    When all are silent it is rather the panel that cannot be reached: then each that ever
+    reported counts, so that no container is retired to which visitors may still be sent.
+    """
     feed = load_feed()
+    ever = select(IngressNode).where(IngressNode.seen_at.is_not(None))
+    nodes = live_nodes(alive_seconds) or db.session.scalars(ever).all()
     return [
         node.name
-        for node in live_nodes(alive_seconds)
+        for node in nodes
         if node.loaded_epoch != feed.epoch or node.loaded_version < version
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,8 +61,6 @@ def test_a_person_comes_back_to_the_page_they_wanted(panel: Panel, target: str) 
 @given(st.text(alphabet="/\\ \t\n\x00:@.?#%aevil", max_size=12))
 def test_a_target_is_local_as_browsers_read_it(target: str) -> None:
     """Browsers strip blanks at the ends and tabs and newlines anywhere, and take \\ for /."""
-    from flask import Flask
-
     app = Flask("alone")
     app.add_url_rule(HOME, "overview.applications", lambda: "")
     with app.test_request_context():

@@ -12,6 +12,7 @@ from app.applications.queries import find_application, rights_on
 from app.domains.queries import find_domain, list_hosts
 from app.environments.queries import list_environments
 from app.errors import Invalid
+from app.lifecycle.operations import NewApplication, create_application
 from app.organisations.operations import remove_member
 from app.organisations.queries import find_member
 from app.permissions import LOOK, WORK, Access, Permission
@@ -49,8 +50,6 @@ def test_an_application_comes_with_all_that_belongs_to_it(panel: Panel) -> None:
 
 
 def test_a_hostile_name_is_text_on_the_first_page(panel: Panel) -> None:
-    from app.lifecycle.operations import NewApplication, create_application
-
     with panel.work():
         wanted = NewApplication("<script>{0}", "scripted", Starter.STATIC)
         made = create_application(

@@ -78,26 +78,31 @@ def load_known(panel: RunningPanel) -> Known:
     return known
 
 
-def find_leftovers(panel: RunningPanel, before: Snapshot) -> list[str]:
-    """Everything that no row wants, and everything that rows want and is not there."""
+def find_leftovers(panel: RunningPanel, before: Snapshot, has_built: bool) -> list[str]:
+    """Everything that no row wants, and everything that rows want and is not there.
+
+    `has_built` says that a build came after the fault: it sweeps the cgroups of killed builds.
+    """
     known = load_known(panel)
     return [
         *(f"deployment {uuid} still runs" for uuid in known.running),
         *_in_engine(panel, before, known),
         *(f"file {path}" for path in (panel.settings.data_dir / "tmp").iterdir()),
         *(f"lock {path}" for path in (panel.settings.data_dir / "repositories").rglob("*.lock")),
-        *(f"cgroup {path}" for path in set(_empty_build_cgroups()) - before.cgroups),
+        *(f"cgroup {path}" for path in _new_cgroups(before) if has_built),
         *_database_lock(panel),
     ]
 
 
-def require_no_leftovers(panel: RunningPanel, before: Snapshot, seconds: float = 8) -> float:
+def require_no_leftovers(
+    panel: RunningPanel, before: Snapshot, seconds: float = 8, has_built: bool = False
+) -> float:
     """Wait until nothing is left over; fails naming what is. Returns the seconds it took."""
     found: list[str] = []
 
     def is_tidy() -> bool:
         try:
-            found[:] = find_leftovers(panel, before)
+            found[:] = find_leftovers(panel, before, has_built)
         except AssertionError as error:
             found[:] = [str(error)]
         return not found
@@ -160,6 +165,10 @@ def _empty_build_cgroups() -> list[str]:
         if not pids:
             found.append(str(group))
     return found
+
+
+def _new_cgroups(before: Snapshot) -> set[str]:
+    return set(_empty_build_cgroups()) - before.cgroups
 
 
 def _database_lock(panel: RunningPanel) -> list[str]:

@@ -273,11 +273,10 @@ class RunningPanel:
 
     def request(self, slug: str, environment: str = "live") -> str:
         """Ask for a deployment; returns its uuid."""
-        with self.app.app_context():
-            with unit_of_work():
-                row = self._environment(slug, environment)
-                store = installation().adapters.repositories
-                return request_deployment(row, store, find_user(OWNER)).uuid
+        with self.app.app_context(), unit_of_work():
+            row = self._environment(slug, environment)
+            store = installation().adapters.repositories
+            return request_deployment(row, store, find_user(OWNER)).uuid
 
     def deploy(self, slug: str, environment: str = "live", seconds: float = 60) -> Deployment:
         """Deploy and wait for the end, whatever it is."""
