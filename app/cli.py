@@ -53,7 +53,7 @@ def migrate() -> None:
     settings = installation().settings
     node_token = kept_secret(settings.data_dir / "secrets" / "ingress.token")
     with unit_of_work():
-        seed_regions()
+        seed_regions(settings.network_pool)
         seed_plans()
         seed_feed(LOCAL_NODE, node_token)
 

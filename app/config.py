@@ -60,7 +60,8 @@ class Settings:
     panel_host: str = LOOPBACK_NAME
     platform_domain: str = LOOPBACK_NAME
     docker_url: str = "unix:///var/run/docker.sock"
-    network_pool: str = "10.213.0.0/16"
+    network_pool: str = ""
+    """Where sites' networks come from, e.g. `10.213.0.0/16`; empty: a free one is found once."""
     network_prefix: int = 27
     """29 addresses per environment: Live's containers twice over during a switch."""
     push_bytes: int = 2 * 1024**3  # "Push and pull of database and media: 2 GB", L5968

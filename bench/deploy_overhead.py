@@ -14,6 +14,7 @@ import tarfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import docker
 from docker.types import EndpointConfig, IPAMConfig, IPAMPool
@@ -34,6 +35,8 @@ from tests.flows.running_panel import OWNER, RunningPanel
 
 PAIRS = 6
 ASK_SECONDS = 0.005
+SETTLE_SECONDS = 1.5
+"""Between two measurements: what a deployment leaves to be cleaned up must not burden the next."""
 GIVE_UP_SECONDS = 120
 RAW_NETWORK = "bench-raw"
 
@@ -166,10 +169,11 @@ def _measure(
             _deploy(panel, slug, version, Pairs())
             continue
         acts = [
-            lambda: _deploy(panel, slug, version, pairs),
-            lambda: _build_and_run(raw, files, tag, port, version, pairs),
+            partial(_deploy, panel, slug, version, pairs),
+            partial(_build_and_run, raw, files, tag, port, version, pairs),
         ]
         for act in acts if number % 2 else reversed(acts):
+            time.sleep(SETTLE_SECONDS)
             act()
     return pairs
 
@@ -221,10 +225,11 @@ def _measure_roll_back(panel: RunningPanel, raw: RawDocker) -> Pairs:
         back = PAIRS - 1 if number % 2 == 0 else PAIRS
         version = f"version {back}"
         acts = [
-            lambda: _roll_back(panel, slug, version, pairs),
-            lambda: _run_raw(raw, f"bench-raw-{slug}:{back}", version, pairs),
+            partial(_roll_back, panel, slug, version, pairs),
+            partial(_run_raw, raw, f"bench-raw-{slug}:{back}", version, pairs),
         ]
         for act in acts if number % 2 else reversed(acts):
+            time.sleep(SETTLE_SECONDS)
             act()
     return pairs
 

@@ -174,7 +174,7 @@ def build_schema(panel: Panel) -> None:
     with panel.app.app_context():
         upgrade()
         with unit_of_work():
-            seed_regions()
+            seed_regions(panel.settings.network_pool)
             seed_plans()
             seed_feed("local", NODE_TOKEN)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import threading
@@ -57,7 +58,8 @@ def check_health(
 def _ask(address: str, port: int, host: str, seconds: float) -> Health:
     """One request for `/`. The limit is on the whole answer's head, not on each byte of it."""
     connection = http.client.HTTPConnection(address, port, timeout=seconds)
-    timer = threading.Timer(seconds, _hang_up, [connection])
+    is_late = threading.Event()
+    timer = threading.Timer(seconds, _hang_up, [connection, is_late])
     timer.start()
     try:
         connection.request("GET", "/", headers={"Host": host, "User-Agent": "Moonbase-health"})
@@ -65,7 +67,7 @@ def _ask(address: str, port: int, host: str, seconds: float) -> Health:
     except TimeoutError:
         return Health(False, f"It accepted a request but did not answer within {seconds:g} s.")
     except (OSError, http.client.HTTPException) as error:
-        if not timer.is_alive():
+        if is_late.is_set():
             return Health(False, f"It accepted a request but did not answer within {seconds:g} s.")
         return Health(False, f"Port {port} does not speak HTTP ({type(error).__name__}).")
     finally:
@@ -76,6 +78,8 @@ def _ask(address: str, port: int, host: str, seconds: float) -> Health:
     return Health(False, f"The site answered {status}.", status)
 
 
-def _hang_up(connection: http.client.HTTPConnection) -> None:
+def _hang_up(connection: http.client.HTTPConnection, is_late: threading.Event) -> None:
+    is_late.set()
     if connection.sock is not None:
-        connection.sock.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # the other side was faster
+            connection.sock.shutdown(socket.SHUT_RDWR)

@@ -15,9 +15,7 @@ def network_of(context: Context) -> NetworkSpec:
     """The environment's own network; its subnet is allocated on the first call."""
     settings = context.installation.settings
     environment = db.session.get_one(Environment, context.subject.environment_id)
-    subnet = allocate_subnet(
-        environment.region_id, environment.id, settings.network_pool, settings.network_prefix
-    )
+    subnet = allocate_subnet(environment.region, environment.id, settings.network_prefix)
     return network_spec(context.subject.installation_id, environment.uuid, subnet.cidr)
 
 

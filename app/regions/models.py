@@ -15,6 +15,8 @@ class Region(Numbered, Outside, Base):
 
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
+    network_pool: Mapped[str]
+    """The network its environments get slices of, e.g. `10.213.0.0/16`; kept for good."""
 
 
 class Subnet(Numbered, Base):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -11,33 +12,56 @@ from app.extensions import db
 from app.regions import queries
 from app.regions.models import Region, Subnet
 
+ROUTES = Path("/proc/net/route")
+POOLS = range(213, 254)
 
-def seed_regions() -> None:
-    """The region `local`, on the first start."""
+
+def seed_regions(network_pool: str = "") -> None:
+    """The region `local`, on the first start, with `network_pool` or one that is free here."""
     if queries.find_region(queries.LOCAL) is None:
-        db.session.add(Region(slug=queries.LOCAL, name="This machine"))
+        pool = network_pool or find_free_pool(ROUTES.read_text() if ROUTES.exists() else "")
+        db.session.add(Region(slug=queries.LOCAL, name="This machine", network_pool=pool))
 
 
-def allocate_subnet(region_id: int, environment_id: int, pool: str, prefix: int) -> Subnet:
-    """The environment's subnet: the one it holds, or the lowest free slice of `pool`.
+def find_free_pool(routes: str) -> str:
+    """The first of 10.213.0.0/16 to 10.253.0.0/16 that no route of this machine touches.
 
-    `pool` is a network such as `10.213.0.0/16`, `prefix` the length of a slice. The first slice
-    belongs to builds. Raises `Unavailable` when the pool is used up.
+    `routes` is the text of /proc/net/route: bridges of container networks stand in it too, so two
+    installations on one engine do not meet. Raises `Unavailable` when all are taken.
+    """
+    taken = []
+    for line in routes.splitlines()[1:]:
+        words = line.split()
+        address, mask = (int.from_bytes(bytes.fromhex(words[n]), "little") for n in (1, 7))
+        if mask:
+            taken.append(ipaddress.IPv4Network((address & mask, mask.bit_count())))
+    for number in POOLS:
+        pool = ipaddress.IPv4Network(f"10.{number}.0.0/16")
+        if not any(pool.overlaps(other) for other in taken):
+            return str(pool)
+    raise Unavailable("No network 10.213.0.0/16 to 10.253.0.0/16 is free: set one.", retry=False)
+
+
+def allocate_subnet(region: Region, environment_id: int, prefix: int) -> Subnet:
+    """The environment's subnet: the one it holds, or the lowest free slice of the region's pool.
+
+    `prefix` is the length of a slice; the first one belongs to builds. Raises `Unavailable` when
+    the pool is used up.
     """
     held = queries.find_subnet(environment_id)
     if held:
         return held
-    taken = set(db.session.scalars(select(Subnet.position).where(Subnet.region_id == region_id)))
-    network = ipaddress.ip_network(pool)
+    taken = set(db.session.scalars(select(Subnet.position).where(Subnet.region_id == region.id)))
+    network = ipaddress.ip_network(region.network_pool)
     slices = 2 ** (prefix - network.prefixlen)
     position = next((number for number in range(1, slices) if number not in taken), None)
     if position is None:
         raise Unavailable("The network pool is used up: an operator must widen it.", retry=False)
     subnet = Subnet(
-        region_id=region_id,
+        region_id=region.id,
         environment_id=environment_id,
         position=position,
-        cidr=slice_of(pool, prefix, position),
+        cidr=slice_of(region.network_pool, prefix, position),
     )
     db.session.add(subnet)
     db.session.flush()

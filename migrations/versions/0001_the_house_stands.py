@@ -58,6 +58,7 @@ def upgrade() -> None:
     op.create_table('regions',
     sa.Column('slug', sa.String(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
+    sa.Column('network_pool', sa.String(), nullable=False),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('uuid', sa.String(), nullable=False),

@@ -60,14 +60,20 @@ def test_a_worker_killed_at_a_step(fault_site: PacedSite, death: Death) -> None:
     with visiting(panel, site.slug) as visitors:
         page = site.push(death.pace)
         plan.write_text(f"{death.step} {death.after}")
+        t0=time.monotonic()
         uuid = panel.request(site.slug)
+        print('T req', time.monotonic()-t0)
         wait_for(lambda: not plan.exists(), 20, "the worker did not come to this step")
         died = time.monotonic()
+        print('T died', died-t0)
         done = panel.wait(uuid, 20)
         seconds = time.monotonic() - died
         _require_outcome(site, death, page, done)
+        print('T final', time.monotonic()-died)
         require_no_leftovers(panel, before)
+        print('T tidy', time.monotonic()-died)
         site.deploy()
+        print('T next', time.monotonic()-died)
     visitors.require_no_loss()
     require_no_leftovers(panel, before, has_built=True)
     where = "in the middle of" if death.after else "at the start of"

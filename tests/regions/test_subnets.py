@@ -12,7 +12,13 @@ from app.environments.operations import create_environment
 from app.errors import Unavailable
 from app.extensions import db
 from app.regions.models import Subnet
-from app.regions.operations import allocate_subnet, seed_regions, slice_of, usable_addresses
+from app.regions.operations import (
+    allocate_subnet,
+    find_free_pool,
+    seed_regions,
+    slice_of,
+    usable_addresses,
+)
 from app.regions.queries import find_region, list_regions
 from tests.panel import Panel, application
 
@@ -29,7 +35,8 @@ def make_environments(count: int) -> list[Environment]:
 
 
 def allocate(row: Environment, pool: str = POOL, prefix: int = 27) -> Subnet:
-    return allocate_subnet(row.region_id, row.id, pool, prefix)
+    row.region.network_pool = pool
+    return allocate_subnet(row.region, row.id, prefix)
 
 
 def test_two_hundred_environments_have_networks_that_do_not_meet(panel: Panel) -> None:
@@ -80,3 +87,14 @@ def test_seeding_again_adds_nothing(panel: Panel) -> None:
         seed_regions()
     with panel.reading():
         assert [row.slug for row in list_regions()] == ["local"]
+
+
+def test_a_pool_is_chosen_that_no_route_of_the_machine_touches() -> None:
+    heading = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT"
+    line = "{0} {1} 00000000 0001 0 0 0 {2} 0 0 0"
+    default = line.format("eth0", "00000000", "00000000")
+    bridge = line.format("br-1", "2000D50A", "E0FFFFFF")  # 10.213.0.32/27
+    wide = line.format("tun0", "0000D60A", "0000FEFF")  # 10.214.0.0/15
+    assert find_free_pool("") == "10.213.0.0/16"
+    assert find_free_pool(f"{heading}\n{default}\n") == "10.213.0.0/16"
+    assert find_free_pool(f"{heading}\n{default}\n{bridge}\n{wide}\n") == "10.216.0.0/16"

@@ -96,7 +96,9 @@ def _build_network(context: Context) -> NetworkSpec:
     labels = context.labels(ROLE_NETWORK)
     return NetworkSpec(
         name=f"moonbase-build-{context.subject.installation_id[:8]}",
-        subnet=slice_of(settings.network_pool, settings.network_prefix, BUILD_NETWORK_POSITION),
+        subnet=slice_of(
+            context.subject.network_pool, settings.network_prefix, BUILD_NETWORK_POSITION
+        ),
         labels={key: labels[key] for key in labels if key.endswith("installation")}
         | {LABEL_ROLE: ROLE_NETWORK},
     )

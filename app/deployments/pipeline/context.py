@@ -50,6 +50,8 @@ class Subject:
     commit: str
     is_live: bool
     installation_id: str
+    network_pool: str
+    """The region's, e.g. `10.213.0.0/16`."""
 
 
 @dataclass
@@ -165,6 +167,7 @@ def load_context(deployment: Deployment, installation: Installation, logs: LogSt
         commit=deployment.commit,
         is_live=environment.is_live,
         installation_id=load_feed().epoch,
+        network_pool=environment.region.network_pool,
     )
     return Context(
         subject=subject,
