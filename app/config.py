@@ -102,11 +102,6 @@ class Settings:
             "redis_url": self.redis_url or f"unix://{self.data_dir}/run/redis.sock",
             "internal_port": self.internal_port or self.port + 1,
             "agent_port": self.agent_port or self.port + 2,
-            "sign_up_is_open": (
-                self.panel_host == LOOPBACK_NAME
-                if self.sign_up_is_open is None
-                else self.sign_up_is_open
-            ),
             "secret_key": self.secret_key or kept_secret(self.data_dir / "secrets" / "session.key"),
         }
         values = {item.name: getattr(self, item.name) for item in fields(self)} | chosen
@@ -122,6 +117,12 @@ class Settings:
                 f"The panel's host {self.panel_host} lies under the platform domain "
                 f"{self.platform_domain}: a site could set cookies for it. Choose another host."
             )
+
+    @property
+    def lets_strangers_sign_up(self) -> bool:
+        if self.sign_up_is_open is None:
+            return self.panel_host == LOOPBACK_NAME
+        return self.sign_up_is_open
 
     @property
     def panel_url(self) -> str:

@@ -20,7 +20,7 @@ from app.accounts.forms import (
     SSHKeyForm,
 )
 from app.errors import Invalid, NotFound
-from app.extensions import limiter
+from app.web.extensions import limiter
 from app.installation import installation
 from app.permissions import Permission
 from app.transactions import unit_of_work

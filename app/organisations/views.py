@@ -12,7 +12,7 @@ from flask_login import login_user
 from app.accounts.access import signed_in
 from app.audit.queries import list_lines
 from app.errors import Invalid, NotAllowed, NotFound
-from app.extensions import limiter
+from app.web.extensions import limiter
 from app.installation import installation
 from app.organisations import operations
 from app.organisations.access import load_organisation
@@ -45,7 +45,7 @@ def _rights(organisation: Organisation) -> frozenset[Permission]:
 @limiter.limit("20 per hour", methods=["POST"])
 @public
 def sign_up() -> ResponseReturnValue:
-    if not installation().settings.sign_up_is_open:
+    if not installation().settings.lets_strangers_sign_up:
         raise NotAllowed(_("Sign-up is closed here. Ask an owner to make you an account."))
     form = SignUpForm()
     if form.validate_on_submit():

@@ -8,11 +8,12 @@ from sqlalchemy import text
 
 from app.accounts.access import signed_in
 from app.deployments.cards import load_cards
-from app.extensions import db, limiter
+from app.extensions import db
 from app.organisations.queries import list_organisations
 from app.overview.queries import count_states, find_sites
 from app.permissions import Permission
 from app.web.access import public, requires
+from app.web.extensions import limiter
 from app.web.paging import paged
 
 blueprint = Blueprint("overview", __name__)

@@ -79,6 +79,6 @@ def _download(wheels: Path) -> None:
     mark = wheels / "complete"
     if mark.exists() and mark.read_text() == " ".join(FLASK_PACKAGES):
         return
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
+    command = [sys.executable, "-m", "pip", "download", "-qq", "--only-binary=:all:"]
     subprocess.run([*command, "--dest", str(wheels), *FLASK_PACKAGES], check=True)
     mark.write_text(" ".join(FLASK_PACKAGES))

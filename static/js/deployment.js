@@ -3,8 +3,6 @@ import { LogView } from "./log_view.js";
 
 const root = document.querySelector("[data-deployment]");
 const view = new LogView(document.querySelector("[data-log]"));
-if (root.dataset.stream) follow(root.dataset.stream);
-else view.end();
 
 function follow(address) {
   const stream = new EventSource(address);
@@ -80,3 +78,6 @@ function words(seconds) {
   const whole = Math.round(seconds);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
+
+if (root.dataset.stream) follow(root.dataset.stream);
+else view.end();

@@ -43,9 +43,7 @@ from app.variables.operations import set_variable
 from tests.browser.panel import PASSWORD
 
 EMAIL = "mara@northlight.example"
-KEY = (
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGYlcgLnPQEbFpPNT1rYz4RYz2oJOjIAhkPdYxW7iRUd mara@laptop"
-)
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGYlcgLnPQEbFpPNT1rYz4RYz2oJOjIAhkPdYxW7iRUd mara@laptop"
 SECONDS = (0.8, 14.2, 0.1, 3.4, 1.9, 2.6, 3.5, 0.7)
 LOG = """\
 ===== check out =====
@@ -133,7 +131,7 @@ class Seeder:
     def deployment(
         self, environment: Environment, status: DeploymentStatus, ago: float, actor: User | None
     ) -> Deployment:
-        """A run on the tip of `main` that began `ago` minutes ago and stands where `status` says."""
+        """A run on the tip of `main`, begun `ago` minutes ago, that stands where `status` says."""
         key = load_repository(environment.application_id).uuid
         commit = self.store.log(key, self.store.resolve(key, "main") or "", None, 1)[0]
         began = now() - datetime.timedelta(minutes=ago)

@@ -134,6 +134,7 @@ class RunningPanel:
         accounts_ = Accounts(are_separate=False)
         self.panel.start(self.panel_programs(), self.environment, accounts_)
         wait_for(self.panel_answers, 30, "the panel did not answer")
+        wait_for(self.ssh_answers, 30, "the SSH server did not answer")
 
     def start_ingress(self) -> None:
         accounts_ = Accounts(are_separate=False)
@@ -148,6 +149,10 @@ class RunningPanel:
 
     def stop(self) -> None:
         """End every process and remove every container and network of this installation."""
+        pid = self.panel.pid()
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+            self.kill("web")  # its long polls would be waited for
         self.panel.stop()
         self.ingress.stop()
         engine = self.app.extensions["moonbase"].adapters.engine
@@ -186,6 +191,14 @@ class RunningPanel:
         try:
             with urllib.request.urlopen(f"{self.url}/health/", timeout=2):
                 return True
+        except OSError:
+            return False
+
+    def ssh_answers(self) -> bool:
+        try:
+            address = ("127.0.0.1", self.settings.ssh_port)
+            with socket.create_connection(address, timeout=2) as connection:
+                return connection.recv(4) == b"SSH-"
         except OSError:
             return False
 
