@@ -48,7 +48,7 @@ def sign_in() -> ResponseReturnValue:
             login_user(user, remember=form.remember.data)
             return redirect(local_target(request.args.get("next")), 303)
         form.form_errors.append(_("E-mail address and password do not match."))
-    is_open = installation().settings.sign_up_is_open
+    is_open = installation().settings.lets_strangers_sign_up
     status = 401 if form.errors else 200
     return render_template("accounts/sign_in.html", form=form, sign_up_is_open=is_open), status
 
