@@ -1,4 +1,7 @@
-"""The Flask extensions, made once and bound to the app by the factory, and the column types."""
+"""The database, bound to each app by its factory, and the column types.
+
+What only pages need is in `app.web.extensions`: workers and the scheduler load none of it.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,7 @@ import sqlite3
 import uuid
 from typing import Any
 
-from flask_babel import Babel
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
-from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import DateTime, Engine, Enum, MetaData, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
@@ -93,11 +90,6 @@ class Outside:
 
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate(render_as_batch=True, compare_type=True)
-login_manager = LoginManager()
-csrf = CSRFProtect()
-babel = Babel()
-limiter = Limiter(key_func=get_remote_address)
 
 
 @event.listens_for(Engine, "connect")

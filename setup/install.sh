@@ -68,7 +68,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     arguments=""
     for lock in $locks; do arguments="$arguments -r $lock"; done
     # shellcheck disable=SC2086
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $arguments
+    .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes $arguments
     echo "$wanted" >"$stamp"
 fi
 

@@ -20,11 +20,11 @@ from app.accounts.forms import (
     SSHKeyForm,
 )
 from app.errors import Invalid, NotFound
-from app.web.extensions import limiter
 from app.installation import installation
 from app.permissions import Permission
 from app.transactions import unit_of_work
 from app.web.access import public, requires
+from app.web.extensions import limiter
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/account")
 

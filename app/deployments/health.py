@@ -64,6 +64,8 @@ def _ask(address: str, port: int, host: str, seconds: float) -> Health:
     try:
         connection.request("GET", "/", headers={"Host": host, "User-Agent": "Moonbase-health"})
         status = connection.getresponse().status
+        if is_late.is_set():  # the end we made looks like the end of the headers
+            raise TimeoutError
     except TimeoutError:
         return Health(False, f"It accepted a request but did not answer within {seconds:g} s.")
     except (OSError, http.client.HTTPException) as error:

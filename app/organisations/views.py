@@ -12,7 +12,6 @@ from flask_login import login_user
 from app.accounts.access import signed_in
 from app.audit.queries import list_lines
 from app.errors import Invalid, NotAllowed, NotFound
-from app.web.extensions import limiter
 from app.installation import installation
 from app.organisations import operations
 from app.organisations.access import load_organisation
@@ -22,6 +21,7 @@ from app.organisations.queries import find_member, list_organisations
 from app.permissions import ORGANISATION_RIGHTS, Permission, Role
 from app.transactions import unit_of_work
 from app.web.access import public, requires
+from app.web.extensions import limiter
 from app.web.paging import paged
 
 blueprint = Blueprint("organisations", __name__)

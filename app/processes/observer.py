@@ -19,11 +19,11 @@ from app.adapters.engine import (
     EngineEvent,
     LogLine,
 )
+from app.background import create_background_app
 from app.deployments.pipeline.context import ROLE_WEB
 from app.deployments.runtime_writer import RuntimeWriter, masked_values_of
 from app.errors import PanelError
 from app.extensions import db
-from app.factory import create_app
 from app.installation import EXTENSION, Installation
 from app.logs.masking import Masker
 from app.logs.queries import log_store
@@ -127,7 +127,7 @@ class _Batch:
 def main() -> None:
     """Observe until SIGTERM; an engine that goes away is waited for."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    observer = Observer(create_app())
+    observer = Observer(create_background_app())
     stop = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:

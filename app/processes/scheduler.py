@@ -11,10 +11,10 @@ from types import FrameType
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters.job_queue import Queue
+from app.background import create_background_app
 from app.deployments import queries
 from app.deployments.operations import RUN_JOB
 from app.extensions import db
-from app.factory import create_app
 from app.installation import installation
 from app.jobs.queueing import enqueue
 from app.repositories.queries import list_pushed_environments
@@ -52,7 +52,7 @@ def _period(seconds: float) -> int:
 def main() -> None:
     """Look every few seconds until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    app = create_app()
+    app = create_background_app()
     stop = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:

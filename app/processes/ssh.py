@@ -13,8 +13,8 @@ from app.accounts.models import User
 from app.accounts.queries import find_ssh_key
 from app.adapters.git import GitService
 from app.adapters.git.ssh_server import Person, start_git_ssh
+from app.background import create_background_app
 from app.extensions import db, now
-from app.factory import create_app
 from app.installation import EXTENSION, Installation
 from app.repositories.access import Tips, authorise_git, finish_push
 from app.transactions import unit_of_work
@@ -83,7 +83,7 @@ async def serve(app: Flask) -> None:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
-    asyncio.run(serve(create_app()))
+    asyncio.run(serve(create_background_app()))
 
 
 if __name__ == "__main__":

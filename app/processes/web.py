@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from app.background import real_adapters
 from app.config import Settings
-from app.factory import create_app, create_internal_app, real_adapters
+from app.factory import create_app, create_internal_app
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -10,8 +10,8 @@ from rq.serializers import JSONSerializer
 
 from app.adapters.job_queue import Queue
 from app.adapters.job_queue.redis import RedisJobQueue
+from app.background import create_background_app
 from app.extensions import db
-from app.factory import create_app
 from app.installation import EXTENSION, Installation
 
 
@@ -26,7 +26,7 @@ class PanelWorker(rq.Worker):
 def main() -> None:
     """Work until SIGTERM; a job under way is finished first."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    app = create_app()
+    app = create_background_app()
     here: Installation = app.extensions[EXTENSION]
     queue = RedisJobQueue(here.settings.redis_url)
     with app.app_context():

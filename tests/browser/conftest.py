@@ -1,0 +1,64 @@
+"""The browser and the panels that the tests of this folder use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page
+
+from tests.browser.browsing import CHROMIUM, sign_in
+from tests.browser.panel import Panel, running_panel
+from tests.browser.seeding import Agency, seed_agency
+
+Office = tuple[Panel, Agency]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Debian's Chromium, without a sandbox: tests run as root."""
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """Nothing moves, so that colours are measured when they have arrived."""
+    return browser_context_args | {"reduced_motion": "reduce"}
+
+
+@pytest.fixture
+def panel(tmp_path: Path) -> Iterator[Panel]:
+    """A panel nobody has used yet."""
+    with running_panel(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """A panel full of sites, only to look at; with the names in it."""
+    with running_panel(tmp_path_factory.mktemp("office")) as running:
+        yield running, seed_agency(running.app)
+
+
+@pytest.fixture
+def inside(page: Page, office: Office) -> Page:
+    """A page on which the agency's owner is signed in."""
+    sign_in(page, office[0], office[1].email)
+    return page
+
+
+@pytest.fixture
+def complaints(page: Page) -> list[str]:
+    """What the browser complains of while the test runs: errors of scripts, refusals of the
+    content security policy, files that are not there."""
+    heard: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            heard.append(f"{page.url}: {message.text}")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: heard.append(f"{page.url}: {error}"))
+    return heard
