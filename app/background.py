@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask import Flask
+from sqlalchemy.orm import configure_mappers
 
 from app import keyrings
 from app.adapters.engine.docker import DockerEngine
@@ -39,6 +40,8 @@ def create_background_app(
     keyrings.RINGS.site = keyrings.KeyRing.kept_in(settings.data_dir / "secrets" / "site.keys")
     app.extensions[EXTENSION] = Installation(settings, adapters or real_adapters(settings))
     db.init_app(app)
+    # Now rather than at the first query: a worker's children and gunicorn's inherit it ready-made.
+    configure_mappers()
     return app
 
 

@@ -6,12 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
+from app.errors import Conflict
 from app.extensions import db
 
 _WRITES = "unit_of_work"
 _AFTER = "after_commit"
+UNIQUE_VIOLATION = "23505"
+"""PostgreSQL's code (appendix A, "unique_violation")."""
 
 
 @contextmanager
@@ -20,7 +25,8 @@ def unit_of_work() -> Iterator[None]:
 
     Ends the reading that came before, so that what was loaded is read again under the write lock.
     What was handed to `after_commit` runs once the data is safe, and not at all after an error.
-    Raises RuntimeError when opened inside another one.
+    Raises RuntimeError when opened inside another one, and `Conflict` when somebody else made the
+    same thing, or removed it, at the same moment.
     """
     session = db.session()
     if session.info.get(_WRITES):
@@ -29,9 +35,10 @@ def unit_of_work() -> Iterator[None]:
     session.info[_WRITES] = True
     session.info[_AFTER] = []
     try:
-        session.connection(execution_options={"writes": True})
-        yield
-        session.commit()
+        with _races_as_conflicts():
+            session.connection(execution_options={"writes": True})
+            yield
+            session.commit()
     except BaseException:
         session.rollback()
         session.info[_AFTER] = []
@@ -40,6 +47,27 @@ def unit_of_work() -> Iterator[None]:
         session.info[_WRITES] = False
     for action in session.info.pop(_AFTER):
         action()
+
+
+@contextmanager
+def _races_as_conflicts() -> Iterator[None]:
+    """Operations look before they write, so what fails here all the same is a race, which
+    PostgreSQL lets two people run."""
+    try:
+        yield
+    except IntegrityError as error:
+        if not _is_duplicate(error):
+            raise
+        sentence = "Somebody else has just made the same. Look at it, then try again if need be."
+        raise Conflict(sentence) from error
+    except (ObjectDeletedError, StaleDataError) as error:
+        raise Conflict("Somebody else has just removed this. Reload the page.") from error
+
+
+def _is_duplicate(error: IntegrityError) -> bool:
+    """Whether a second row of the same kind was refused; other violations are mistakes of ours."""
+    codes = (getattr(error.orig, "sqlstate", ""), getattr(error.orig, "sqlite_errorname", ""))
+    return codes[0] == UNIQUE_VIOLATION or codes[1] == "SQLITE_CONSTRAINT_UNIQUE"
 
 
 def after_commit(action: Callable[[], object]) -> None:

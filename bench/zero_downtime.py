@@ -185,11 +185,10 @@ def _print(done: Run) -> None:
     headings = ("load", "rate", "sent", "failed", "p50 ms", "p95", "max", "longest gap", "")
     print_table("Requests at a fixed rate while sites are switched", headings, rows)
     _print_switches(done)
-    rows = [
-        [name, held.outcome.opened, held.outcome.heard, held.outcome.ended, held.outcome.failed]
-        + [dict(held.outcome.failures) or ""]
-        for name, held in done.held.items()
-    ]
+    rows = []
+    for name, held in done.held.items():
+        out = held.outcome
+        rows.append([name, out.opened, out.heard, out.ended, out.failed, dict(out.failures) or ""])
     headings = ("held connections", "opened", "messages", "ended in order", "failed", "")
     print_table(f"{HELD} connections each, held open", headings, rows)
 

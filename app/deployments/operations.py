@@ -19,6 +19,7 @@ from app.deployments.models import (
     DeploymentStatus,
     Release,
 )
+from app.deployments.pipeline import POINT_OF_NO_RETURN
 from app.environments.models import Environment
 from app.errors import Conflict, Invalid
 from app.extensions import db, now
@@ -61,8 +62,11 @@ def request_deployment(
 
 
 def _take_turns(environment: Environment) -> None:
-    """One at a time in an environment: PostgreSQL locks the row, SQLite has locked everything."""
-    db.session.refresh(environment, with_for_update=True)
+    """One at a time in an environment: PostgreSQL locks the row, SQLite has locked everything.
+
+    The lock does not stop rows that only refer to the environment, such as a pipeline writes.
+    """
+    db.session.refresh(environment, with_for_update={"key_share": True})
 
 
 def _nothing_to_deploy(environment: Environment, has_branches: bool) -> str:
@@ -123,11 +127,16 @@ def enqueue_run(deployment_id: int) -> None:
 
 
 def request_cancel(deployment: Deployment, actor: User) -> None:
-    """Stop a deployment: at once while it waits, within a second while it builds."""
+    """Stop a deployment: at once while it waits, within a second while it builds.
+
+    Raises `Conflict` when it has ended, or begun to switch visitors over.
+    """
     _take_turns(deployment.environment)
-    db.session.refresh(deployment)
+    db.session.refresh(deployment, with_for_update={"key_share": True})
     if deployment.status.is_final:
         raise Conflict("This deployment has ended already.")
+    if any(step.name == POINT_OF_NO_RETURN for step in deployment.steps):
+        raise Conflict("It is too late to cancel: visitors are being sent to the new containers.")
     environment = deployment.environment
     record(
         "deployment.cancel",

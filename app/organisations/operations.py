@@ -96,6 +96,8 @@ def remove_member(member: Member, actor: User) -> None:
 
 
 def _keep_an_owner(member: Member) -> None:
+    # Two owners must not take each other out; SQLite has locked everything already.
+    db.session.refresh(member.organisation, with_for_update={"key_share": True})
     if queries.count_owners(member.organisation_id) < 2:
         raise Invalid("This is the last owner. Make somebody else an owner first.")
 

@@ -51,6 +51,8 @@ def allocate_subnet(region: Region, environment_id: int, prefix: int) -> Subnet:
     held = queries.find_subnet(environment_id)
     if held:
         return held
+    # Two environments must not choose the same slice; SQLite has locked everything already.
+    db.session.refresh(region, with_for_update={"key_share": True})
     taken = set(db.session.scalars(select(Subnet.position).where(Subnet.region_id == region.id)))
     network = ipaddress.ip_network(region.network_pool)
     slices = 2 ** (prefix - network.prefixlen)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -16,7 +17,7 @@ from app.adapters.engine.fake import FakeEngine
 from app.adapters.git.store import DiskRepositoryStore
 from app.adapters.image_builder.fake import FakeImageBuilder
 from app.adapters.job_queue.fake import FakeJobQueue
-from app.config import Settings
+from app.config import Settings, kept_secret
 from app.extensions import db
 from app.factory import create_app
 from app.installation import Adapters
@@ -25,6 +26,8 @@ from app.plans.operations import seed_plans
 from app.regions.operations import seed_regions
 from app.transactions import unit_of_work
 
+SITE_KEY = Fernet.generate_key().decode()
+"""One key for all panels of the process: the key ring belongs to the process, not to an app."""
 PASSWORD = "correct horse battery"  # of every person in these tests
 
 
@@ -50,6 +53,7 @@ class _Quiet(WSGIRequestHandler):
 def running_panel(directory: Path) -> Iterator[Panel]:
     """Serve a fresh panel that keeps everything under `directory`."""
     settings = Settings.read({"DATA_DIR": str(directory), "MOONBASE_IS_TESTING": "true"})
+    kept_secret(directory / "secrets" / "site.keys", SITE_KEY)
     engine = FakeEngine()
     repositories = DiskRepositoryStore(directory / "repositories", settings.push_bytes)
     adapters = Adapters(engine, FakeImageBuilder(engine), repositories, FakeJobQueue())

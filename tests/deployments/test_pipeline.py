@@ -11,7 +11,7 @@ from app.adapters.engine.fake import ScriptedRun
 from app.adapters.image_builder import BuildFailed
 from app.deployments.models import Build, Deployment, Release
 from app.deployments.operations import request_cancel
-from app.deployments.pipeline import DEPLOY
+from app.deployments.pipeline import DEPLOY, runner
 from app.deployments.pipeline.release import choose_port
 from app.deployments.queries import expected_seconds, find_current
 from app.environments.operations import EnvironmentSettings, update_environment
@@ -77,7 +77,8 @@ def test_a_deployment_runs_once(panel: Panel) -> None:
     site.run(panel, number)
     calls = len(panel.engine.calls)
     site.run(panel, number)
-    site.run(panel, 999)
+    with panel.reading():
+        runner.run(999)
     assert len(panel.engine.calls) == calls
 
 
@@ -169,7 +170,7 @@ def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(
     assert len(site.visit(panel)) == 1
 
 
-@pytest.mark.parametrize("method", ["list_containers", "stop_container", "remove_container"])
+@pytest.mark.parametrize("method", ["stop_container", "remove_container"])
 def test_old_containers_that_cannot_be_stopped_do_not_take_the_new_ones_down(
     panel: Panel, method: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def record_fault(row: Fault) -> None:
     draft.replace(FILE)
     took = "" if row.seconds is None else f", {row.seconds:.2f} s (limit {row.limit:g} s)"
     print(f"\nFAULT {row.group}: {row.fault}: {row.outcome}; {row.lost} of {row.sent} lost{took}")
+
+
+def require_in_time(seconds: float, limit: float) -> None:
+    """Fail beyond the promised limit. Only where more processes want to run than there are cores
+    (other test runs on the machine) is it stretched by as much."""
+    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert seconds < limit * crowd, f"{seconds:.2f} s, promised are {limit:g} s (crowd {crowd:.1f})"
 
 
 def load_faults() -> list[Fault]:

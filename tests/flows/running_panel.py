@@ -220,6 +220,41 @@ class RunningPanel:
                 os.kill(pid, signal.SIGKILL)
         return killed
 
+    def kill_panel(self) -> None:
+        """SIGKILL the panel with its supervisor; the ingress runs on."""
+        self._kill_all(self._panel_pids)
+
+    def kill_everything(self) -> None:
+        """SIGKILL every process of the installation, supervisors first."""
+        self._kill_all(lambda: [pid for pid, _ in self._processes()])
+
+    def _panel_pids(self) -> list[int]:
+        supervisor = self.panel.pid()
+        names = ("redis", "web", "worker", "scheduler", "observer", "ssh")
+        return [*([supervisor] if supervisor else []), *(p for n in names for p in self.pids(n))]
+
+    def _kill_all(self, pids: Callable[[], list[int]]) -> None:
+        def is_dead() -> bool:
+            found = pids()
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                for supervisor in found:
+                    os.waitpid(supervisor, os.WNOHANG)
+            return not found
+
+        wait_for(is_dead, 20, "processes outlive SIGKILL")
+
+    def run_module(self, module: str) -> str:
+        """Run `python -m …` as an operator would; returns what it printed."""
+        command = [sys.executable, "-m", module]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def _processes(self) -> Iterator[tuple[int, str]]:
         """Processes of this installation: those whose environment names its folder."""
         mark = f"DATA_DIR={self.settings.data_dir}".encode()

@@ -152,7 +152,9 @@ def _give_up(context: Context, begun: list[Step], token: str, outcome: Outcome) 
 def _run_step(context: Context, step: Step, token: str) -> None:
     """Plan, run, record: the only place that commits while a deployment runs."""
     with unit_of_work():
-        _require_lease(context, token)
+        deployment = _require_lease(context, token)
+        if step.name == POINT_OF_NO_RETURN and deployment.cancel_requested_at:
+            raise Cancelled  # asked for after the last look of the heartbeat
         row = DeploymentStep(
             deployment_id=context.subject.deployment_id, name=step.name, started_at=now()
         )
@@ -180,11 +182,18 @@ def _run_step(context: Context, step: Step, token: str) -> None:
         raise
 
 
-def _require_lease(context: Context, token: str) -> None:
-    """Raise `LeaseLost` unless this process still holds the deployment."""
-    deployment = db.session.get_one(Deployment, context.subject.deployment_id)
+def _require_lease(context: Context, token: str) -> Deployment:
+    """The deployment; raise `LeaseLost` unless this process still holds it. Nobody takes it over
+    before the present transaction ends: PostgreSQL locks the row, SQLite has locked everything."""
+    deployment = db.session.get_one(
+        Deployment,
+        context.subject.deployment_id,
+        populate_existing=True,
+        with_for_update={"key_share": True},
+    )
     if context.lost.is_set() or deployment.lease_token != token:
         raise LeaseLost(context.subject.deployment_uuid)
+    return deployment
 
 
 def _undo(context: Context, begun: list[Step], token: str) -> None:
