@@ -5,16 +5,19 @@ They load neither forms nor templates nor rate limits, which is a fifth of a pro
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from sqlalchemy.orm import configure_mappers
 
 from app import keyrings
-from app.adapters.engine.docker import DockerEngine
-from app.adapters.git.store import DiskRepositoryStore
-from app.adapters.image_builder.docker import DockerImageBuilder
-from app.adapters.job_queue.redis import RedisJobQueue
+from app.adapters.engine import Engine
+from app.adapters.git import RepositoryStore
+from app.adapters.image_builder import ImageBuilder
+from app.adapters.job_queue import JobQueue
 from app.config import Settings
 from app.deployments import jobs
 from app.extensions import db
@@ -36,6 +39,9 @@ def create_background_app(
             parents=True, exist_ok=True
         )
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    # What is written may be secret, and errors end in logs. A connection that the database has
+    # closed, e.g. at its restart, is noticed before it is used.
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, "pool_pre_ping": True}
     app.config["TESTING"] = settings.is_testing
     keyrings.RINGS.site = keyrings.KeyRing.kept_in(settings.data_dir / "secrets" / "site.keys")
     app.extensions[EXTENSION] = Installation(settings, adapters or real_adapters(settings))
@@ -47,9 +53,54 @@ def create_background_app(
 
 def real_adapters(settings: Settings) -> Adapters:
     """Docker, Git on disk and Redis, as the settings say; nothing is contacted yet."""
-    return Adapters(
-        engine=DockerEngine(settings.docker_url),
-        image_builder=DockerImageBuilder(settings.docker_url),
-        repositories=DiskRepositoryStore(settings.data_dir / "repositories", settings.push_bytes),
-        job_queue=RedisJobQueue(settings.redis_url),
-    )
+    return _RealAdapters(settings)
+
+
+class _RealAdapters(Adapters):
+    """Each is made when it is first asked for, and its library loaded only then: the scheduler
+    never loads Docker's, nor the observer Git's."""
+
+    def __init__(self, settings: Settings) -> None:
+        object.__setattr__(self, "settings", settings)
+
+    def __getattr__(self, name: str) -> Any:
+        """Only asked while the field is not set yet."""
+        if name not in _MAKERS:
+            raise AttributeError(name)
+        made = _MAKERS[name](self.__dict__["settings"])
+        object.__setattr__(self, name, made)
+        return made
+
+
+def _make_engine(settings: Settings) -> Engine:
+
+    return DockerEngine(settings.docker_url)
+
+
+def _make_image_builder(settings: Settings) -> ImageBuilder:
+
+    return DockerImageBuilder(settings.docker_url)
+
+
+def _make_repositories(settings: Settings) -> RepositoryStore:
+
+    return DiskRepositoryStore(settings.data_dir / "repositories", settings.push_bytes)
+
+
+def _make_job_queue(settings: Settings) -> JobQueue:
+
+    return RedisJobQueue(settings.redis_url)
+
+
+_MAKERS: Mapping[str, Callable[[Settings], Any]] = {
+    "engine": _make_engine,
+    "image_builder": _make_image_builder,
+    "repositories": _make_repositories,
+    "job_queue": _make_job_queue,
+}
+
+
+def load_adapters(adapters: Adapters) -> None:
+    """Make all of them now, for a process that forks: its children share what is loaded."""
+    for item in fields(Adapters):
+        getattr(adapters, item.name)

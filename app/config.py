@@ -75,6 +75,9 @@ class Settings:
     """Builds refuse to start below this much free disk."""
     is_https: bool = False
     """Whether browsers reach the panel over TLS: cookies are then `__Host-` and secure."""
+    proxies: int = 0
+    """How many reverse proxies of the operator's stand in front of the panel: whom they name in
+    X-Forwarded-For is who asks. With 0 that header is anybody's word and not believed."""
     is_testing: bool = False
     times: Times = field(default_factory=Times)
 
@@ -140,6 +143,8 @@ class Settings:
         return f"ssh://git@{self.panel_host}:{self.ssh_port}/{slug}.git"
 
 
+_YES = {"1", "true", "yes", "on"}
+_NO = {"0", "false", "no", "off", ""}
 _SHORT_NAMES = ("port", "sites_port", "ssh_port", "data_dir", "database_url", "redis_url", "host")
 
 
@@ -149,7 +154,9 @@ def _convert(name: str, kind: str, text: str) -> object:
             raise Invalid(f"{name.upper()} must be a whole number, not “{text}”.")
         return int(text)
     if kind.startswith("bool"):
-        return text.lower() in {"1", "true", "yes", "on"}
+        if text.lower() not in _YES | _NO:
+            raise Invalid(f"{name.upper()} is yes or no, not “{text}”.")
+        return text.lower() in _YES
     return text
 
 

@@ -8,6 +8,7 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 from flask_login import LoginManager
 from flask_migrate import Migrate
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import cli
 from app.accounts import queries as accounts
@@ -19,7 +20,7 @@ from app.deployments.environment_views import blueprint as environments_blueprin
 from app.deployments.views import blueprint as deployments_blueprint
 from app.errors import PanelError
 from app.extensions import db
-from app.installation import Adapters
+from app.installation import EXTENSION, Adapters
 from app.lifecycle.views import blueprint as lifecycle_blueprint
 from app.organisations.views import blueprint as organisations_blueprint
 from app.overview.views import blueprint as overview_blueprint
@@ -41,6 +42,8 @@ PAGES = (
     repositories_blueprint,
 )
 FORM_BYTES = 2 * 1024**2
+LIMITS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
+"""Seconds: when Redis hangs, each process counts attempts by itself instead."""
 
 
 def create_app(settings: Settings | None = None, adapters: Adapters | None = None) -> Flask:
@@ -61,6 +64,9 @@ def create_app(settings: Settings | None = None, adapters: Adapters | None = Non
     csrf.exempt(repositories_blueprint)
     limiter.exempt(repositories_blueprint)
     app.cli.add_command(cli.panel)
+    proxies = app.extensions[EXTENSION].settings.proxies
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     return app
 
 
@@ -86,6 +92,7 @@ def _flask_configuration(settings: Settings) -> dict[str, object]:
         "WTF_CSRF_TIME_LIMIT": None,
         "WTF_CSRF_SSL_STRICT": settings.is_https,
         "RATELIMIT_STORAGE_URI": "memory://" if settings.is_testing else _limits_url(settings),
+        "RATELIMIT_STORAGE_OPTIONS": {} if settings.is_testing else LIMITS_PATIENCE,
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
         "RATELIMIT_ENABLED": True,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -91,7 +92,7 @@ def make_settings(data_dir: Path, database_url: str = "") -> Settings:
         database_url=database_url or f"sqlite:///{data_dir}/panel/panel.sqlite3",
         redis_url="unix:///nonexistent/redis.sock",
         secret_key="the secret key of the tests",
-        network_pool="127.77.0.0/16",
+        network_pool=f"127.{16 + os.getpid() % 200}.0.0/16",  # two runs at once do not meet
         sites_port=9,
         free_bytes_needed=1,
         is_testing=True,

@@ -185,7 +185,7 @@ def test_the_matrix(busy_template: Path, tmp_path: Path) -> None:
     panel.close()
     print(f"{asserted} cells of the permission matrix, {len(rules)} routes")
     assert not wrong
-    assert asserted > 13 * len(rules)
+    assert asserted >= 13 * len(rules)
 
 
 def test_nothing_that_changes_is_given_to_those_who_may_only_look(panel: Panel) -> None:
@@ -216,7 +216,8 @@ def test_rows_of_one_application_are_not_there_in_another(
         f"deployments/{uuid}/state/",
         f"deployments/{uuid}/events/",
     ):
-        assert alice.get(f"/applications/demo/{path}").status_code == 200
+        with alice.get(f"/applications/demo/{path}") as answer:
+            assert answer.status_code == 200
         assert alice.get(f"/applications/second/{path}").status_code == 404
     for path in (
         f"deployments/{uuid}/cancel/",

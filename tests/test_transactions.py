@@ -145,6 +145,4 @@ def test_times_without_a_zone_are_refused(panel: Panel) -> None:
     import datetime
 
     with pytest.raises(Exception, match="without a zone"), panel.work():
-        db.session.execute(
-            db.update(User).values(created_at=datetime.datetime(2026, 1, 1))
-        )
+        db.session.execute(db.update(User).values(created_at=datetime.datetime(2026, 1, 1)))

@@ -85,6 +85,7 @@ def profile() -> ResponseReturnValue:
 
 
 @blueprint.route("/password/", methods=["GET", "POST"])
+@limiter.limit(ATTEMPTS_PER_ACCOUNT, methods=["POST"])
 @requires(Permission.ACCOUNT_OWN)
 def password() -> ResponseReturnValue:
     form = PasswordForm()

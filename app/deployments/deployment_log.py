@@ -24,9 +24,9 @@ class DeploymentLog:
         self._written_at = 0.0
         self._lock = threading.Lock()
 
-    def hide(self, secrets: list[str]) -> None:
-        """Mask these from now on."""
-        self._masker = Masker(secrets)
+    def masked(self, text: str) -> str:
+        """`text` as it may be shown, e.g. a sentence that quotes a command."""
+        return self._masker.mask(text)
 
     def heading(self, title: str) -> None:
         """A section, as the platform prints them: `===== docker build =====`."""
@@ -38,11 +38,14 @@ class DeploymentLog:
         masked = self._masker.mask(text)
         cut = masked if len(masked) <= LINE_BYTES else masked[:LINE_BYTES] + " …"
         with self._lock:
+            is_first = not self._waiting
             self._waiting.append(cut)
             self._size += len(cut) + 1
         is_due = time.monotonic() - self._written_at > WRITE_SECONDS
         if is_due or self._size > WRITE_BYTES:
             self.flush()
+        elif is_first:
+            self._flush_soon()
 
     def flush(self) -> None:
         """Write what waits."""
@@ -51,6 +54,12 @@ class DeploymentLog:
             self._written_at = time.monotonic()
             if lines:
                 self._log.append("\n".join(lines) + "\n")
+
+    def _flush_soon(self) -> None:
+        """Nobody knows when the next line comes: a build step may be silent for minutes."""
+        timer = threading.Timer(WRITE_SECONDS, self.flush)
+        timer.daemon = True
+        timer.start()
 
     def tail(self, lines: int = 200) -> str:
         """The last lines written, for the diagnosis."""

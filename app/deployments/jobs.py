@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.accounts.models import User
 from app.adapters.job_queue import Queue
-from app.deployments import cleanup, operations, queries, reconcile
+from app.deployments import cleanup, cut_off_builds, operations, queries, reconcile
 from app.deployments.pipeline import runner
 from app.environments.models import Environment
 from app.environments.queries import list_tracking
@@ -29,6 +29,7 @@ def run(deployment_id: int) -> None:
 def recover(deployment_id: int) -> None:
     """End a deployment whose worker was lost."""
     runner.recover(deployment_id)
+    enqueue(Queue.OPERATIONS, CLEAN_UP_JOB, key=f"clean-up-after-{deployment_id}")
 
 
 def reconcile_region() -> None:
@@ -37,7 +38,8 @@ def reconcile_region() -> None:
 
 
 def clean_up() -> None:
-    """Remove images no environment needs."""
+    """Remove images no environment needs, and what builds left that were cut off."""
+    cut_off_builds.sweep_cut_off_builds(installation())
     cleanup.remove_old_images(installation())
 
 
@@ -51,8 +53,10 @@ def deploy_pushed(environment_id: int, person_id: int = 0) -> None:
         if environment is None or not environment.is_deployed_on_push:
             return
         tracked = find_tracked_branch(environment.id)
-        latest = queries.latest_deployments([environment.id]).get(environment.id)
-        if tracked is None or tracked.head is None or (latest and latest.commit == tracked.head):
+        if tracked is None or tracked.head is None:
+            return
+        # Not the newest of any kind: who rolls back does not want the tip deployed at once.
+        if queries.newest_deployed_commit(environment.id) == tracked.head:
             return
         try:
             operations.request_deployment(

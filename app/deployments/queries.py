@@ -70,6 +70,18 @@ def latest_deployments(environment_ids: Sequence[int]) -> Mapping[int, Deploymen
     return {row.environment_id: row for row in rows}
 
 
+def newest_deployed_commit(environment_id: int) -> str | None:
+    """The commit last asked to be deployed, whatever became of it; rolling back does not count."""
+    return db.session.scalars(
+        select(Deployment.commit)
+        .where(
+            Deployment.environment_id == environment_id, Deployment.kind == DeploymentKind.DEPLOY
+        )
+        .order_by(Deployment.id.desc())
+        .limit(1)
+    ).first()
+
+
 def current_releases(environment_ids: Sequence[int]) -> Mapping[int, CurrentRelease]:
     """What each environment runs, in one query that decrypts nothing."""
     rows = db.session.scalars(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -55,22 +58,40 @@ class Mended:
 def reconcile(installation: Installation) -> Mended:
     """Start what is missing of the current releases; remove labelled containers of no release.
 
-    Environments with a running deployment are left to it. Routes need no mending: addresses are
-    fixed in the rows.
+    Environments with a running deployment are left to it, containers that crash to the engine.
+    Routes need no mending: addresses are fixed in the rows. Does nothing while another process
+    reconciles: two would replace each other's containers.
     """
+    with _alone(installation) as is_alone:
+        return _reconcile(installation) if is_alone else Mended((), ())
+
+
+@contextmanager
+def _alone(installation: Installation) -> Iterator[bool]:
+    """Hold the lock of this machine's engine; a process that dies lets go of it."""
+    path = installation.settings.data_dir / "tmp" / "reconcile.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _reconcile(installation: Installation) -> Mended:
     engine = installation.adapters.engine
     epoch = load_feed().epoch
     busy = _busy_environments()
     wanted = _wanted_containers(epoch, busy)
-    known_networks = {f"moonbase-{uuid}" for uuid in db.session.scalars(select(Environment.uuid))}
     db.session.rollback()
     ours = {LABEL_INSTALLATION: epoch}
     present = {state.name: state for state in engine.list_containers(ours)}
     started = [
         item.spec.name
         for item in wanted
-        if not (item.spec.name in present and present[item.spec.name].running)
-        and _start(installation, item)
+        if not _is_up(present.get(item.spec.name)) and _start(installation, item)
     ]
     names = {item.spec.name for item in wanted}
     surplus = [
@@ -80,8 +101,12 @@ def reconcile(installation: Installation) -> Mended:
     ]
     for name in surplus:
         engine.remove_container(name)
-    for network in engine.list_networks({**ours, LABEL_ROLE: ROLE_NETWORK}):
-        if network not in known_networks and not network.startswith("moonbase-build-"):
+    # The engine first: an environment is a row long before its network is made.
+    networks = engine.list_networks({**ours, LABEL_ROLE: ROLE_NETWORK})
+    known = {f"moonbase-{uuid}" for uuid in db.session.scalars(select(Environment.uuid))}
+    db.session.rollback()
+    for network in networks:
+        if network not in known and not network.startswith("moonbase-build-"):
             engine.remove_network(network)
     if started or surplus:
         logger.warning("brought back %s, removed %s", started, surplus)
@@ -121,9 +146,16 @@ def _wanted_containers(epoch: str, busy: set[str]) -> list[Wanted]:
     return wanted
 
 
+def _is_up(state: ContainerState | None) -> bool:
+    """Whether it runs, or crashed and the engine starts it again by itself, ever more slowly."""
+    return state is not None and (state.running or state.restarting)
+
+
 def _start(installation: Installation, item: Wanted) -> bool:
     """Bring one back. One that cannot start must not keep the others down."""
     engine = installation.adapters.engine
+    if not _is_still_wanted(item):
+        return False
     try:
         engine.ensure_network(item.network)
         engine.start_container(item.spec)
@@ -133,15 +165,28 @@ def _start(installation: Installation, item: Wanted) -> bool:
     return True
 
 
+def _is_still_wanted(item: Wanted) -> bool:
+    """Bringing back hundreds takes minutes, in which deployments come and go."""
+    environment = item.spec.labels[LABEL_ENVIRONMENT]
+    is_wanted = environment not in _busy_environments() and _is_served(item.spec.name)
+    db.session.rollback()
+    return is_wanted
+
+
 def _is_nobodys(state: ContainerState, busy: set[str]) -> bool:
     """No row wants it, and no deployment is under way that could have made it meanwhile."""
     environment = state.labels.get(LABEL_ENVIRONMENT, "")
     if environment in busy:
         return False
+    is_unknown = environment not in _busy_environments() and not _is_served(state.name)
+    db.session.rollback()
+    return is_unknown
+
+
+def _is_served(name: str) -> bool:
+    """Whether the container belongs to a current release. Asked after `_busy_environments`, so
+    that one whose deployment ended in between is known."""
     served = select(Container.id).join(
         CurrentRelease, CurrentRelease.deployment_id == Container.deployment_id
     )
-    row = db.session.scalar(served.where(Container.name == state.name))
-    is_unknown = row is None and environment not in _busy_environments()
-    db.session.rollback()
-    return is_unknown
+    return db.session.scalar(served.where(Container.name == name)) is not None

@@ -19,10 +19,11 @@ LINE_LENGTH = 8192
 PLACES_KEPT = 50
 
 
-def masked_values_of(container: str) -> list[str]:
-    """The secrets of the release a container runs; empty when no row knows it."""
+def masked_values_of(container: str) -> list[str] | None:
+    """The secrets of the release a container runs; None when no row knows it: then nobody knows
+    what to mask, and its output must not be written."""
     row = db.session.scalar(select(Container).where(Container.name == container))
-    values = row.release.masked_values if row else []
+    values = row.release.masked_values if row else None
     db.session.rollback()
     return values
 

@@ -47,7 +47,7 @@ def create_application(
     subscribe(application.id)
     region = find_region(LOCAL)
     if region is None:
-        raise RuntimeError("the installation has no region; `flask panel seed` makes the first")
+        raise RuntimeError("the installation has no region; `flask panel migrate` makes the first")
     environments = [
         create_environment(application, region, slug, name, DEFAULT_BRANCH)
         for slug, name in ((TEST, "Test"), (LIVE, "Live"))

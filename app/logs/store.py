@@ -13,6 +13,7 @@ from pathlib import Path
 
 CHUNK_BYTES = 1024**2
 """A chunk may be three bytes longer, to end with a whole character."""
+LONGEST_CHARACTER = 4
 CONTINUATION = bytes(range(0x80, 0xC0))
 """Bytes inside a UTF-8 character; a tail that begins there begins with the next one."""
 
@@ -63,14 +64,16 @@ class ChunkedLog:
         """
         for chunk in self._chunks():
             start = int(chunk.stem)
-            end = start + chunk.stat().st_size
-            if end <= position:
+            if start + CHUNK_BYTES + LONGEST_CHARACTER <= position:
                 continue
             if start > position:
                 return Piece(f"… {start - position} bytes were cut here …\n", start)
-            with chunk.open("rb") as file:
-                file.seek(position - start)
-                data = _whole_characters(file.read(limit))
+            try:
+                with chunk.open("rb") as file:
+                    file.seek(position - start)
+                    data = _whole_characters(file.read(limit))
+            except FileNotFoundError:  # the writer has cut it just now
+                continue
             if data:
                 text = data.lstrip(CONTINUATION).decode(errors="replace")
                 return Piece(text, position + len(data))

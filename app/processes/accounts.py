@@ -76,9 +76,12 @@ def prepare_accounts(interpreter: str, root: Path) -> Accounts:
 
 def prepare_directories(settings: Settings, accounts: Accounts) -> None:
     """Make the folders of the installation, each open to just the processes that use it."""
-    shared = ("panel", "repositories", "logs", "tmp", "run", "redis", "log", "secrets")
+    shared = ("panel", "repositories", "logs", "tmp", "run", "redis", "secrets")
     for name in shared:
         _make(settings.data_dir / name, 0o2770, accounts, PREFIX + "web", SHARED)
+    for name in ("log", "supervisor"):
+        # The supervisor, as root, writes and reads here: nobody else may lay a link or a file.
+        _make(settings.data_dir / name, 0o700, accounts, "root", None)
     _make(settings.data_dir / "ingress", 0o700, accounts, PREFIX + "ingress", None)
     if accounts.are_separate:
         # The way in is open to all users; what lies behind it is not.
@@ -90,6 +93,8 @@ def prepare_directories(settings: Settings, accounts: Accounts) -> None:
 def _share_secrets(directory: Path) -> None:
     group = grp.getgrnam(SHARED).gr_gid
     for path in directory.iterdir():
+        if path.is_symlink():  # laid by a process of the group, to be given what it points to
+            continue
         owner = pwd.getpwnam(PREFIX + "web").pw_uid
         os.chown(path, owner, group)
         path.chmod(0o640)
@@ -109,7 +114,7 @@ def _make(path: Path, mode: int, accounts: Accounts, owner: str, group: str | No
         gid = grp.getgrnam(group).gr_gid if group else entry.pw_gid
         for found in (path, *path.rglob("*")):
             os.chown(found, entry.pw_uid, gid, follow_symlinks=False)
-            if group and found.is_file():
+            if group and found.is_file() and not found.is_symlink():
                 found.chmod(0o660)
         path.chmod(mode)
 

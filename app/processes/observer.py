@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 BATCH_SECONDS = 0.3
 BATCH_LINES = 500
+RETRY_SECONDS = 5.0
 KILLED = "The kernel killed a process: it used more memory than the plan allows."
 
 
@@ -46,6 +47,7 @@ class Observer:
         self._engine: Engine = here.adapters.engine
         self._followed: dict[str, threading.Thread] = {}
         self._writers: dict[str, RuntimeWriter] = {}
+        self._lock = threading.Lock()
         with app.app_context():
             self._labels = {LABEL_INSTALLATION: load_feed().epoch}
             db.session.remove()
@@ -71,12 +73,14 @@ class Observer:
             self._writer(environment).note(event.container, KILLED)
 
     def _follow(self, state: ContainerState) -> None:
-        writer = self._writer(state.labels[LABEL_ENVIRONMENT])
         with self._app.app_context():
-            masker = Masker(masked_values_of(state.name))
+            secrets = masked_values_of(state.name)
             db.session.remove()
+        if secrets is None:  # being undone or retired: `look` asks again while it is there
+            return
+        writer = self._writer(state.labels[LABEL_ENVIRONMENT])
         since = writer.last_line_at(state.name)
-        batch = _Batch(writer, state.name, masker)
+        batch = _Batch(writer, state.name, Masker(secrets))
         try:
             for line in self._engine.follow_logs(state.name, since):
                 if since is None or line.at > since:
@@ -87,10 +91,11 @@ class Observer:
             batch.close()
 
     def _writer(self, environment: str) -> RuntimeWriter:
-        if environment not in self._writers:
-            with self._app.app_context():
-                self._writers[environment] = RuntimeWriter(log_store().runtime(environment))
-        return self._writers[environment]
+        with self._lock:
+            if environment not in self._writers:
+                with self._app.app_context():
+                    self._writers[environment] = RuntimeWriter(log_store().runtime(environment))
+            return self._writers[environment]
 
 
 class _Batch:
@@ -116,12 +121,19 @@ class _Batch:
 
     def _flush(self) -> None:
         with self._lock:
-            lines, self._lines = self._lines, []
-            self._writer.write(self._container, lines, self._masker)
+            self._writer.write(self._container, self._lines, self._masker)
+            self._lines = []
 
     def _flush_regularly(self) -> None:
-        while not self._closed.wait(BATCH_SECONDS):
-            self._flush()
+        """Until the end, also over a full disk: a quiet site has nobody else who would write."""
+        pause = BATCH_SECONDS
+        while not self._closed.wait(pause):
+            try:
+                self._flush()
+                pause = BATCH_SECONDS
+            except OSError as error:
+                pause = RETRY_SECONDS
+                logger.warning("the log of %s cannot be written: %s", self._container, error)
 
 
 def main() -> None:
@@ -149,6 +161,9 @@ def _watch_for_ever(observer: Observer, stop: threading.Event) -> None:
             observer.watch_events()
         except PanelError as error:
             logger.warning("%s", error.sentence)
+        except Exception:
+            # The edge of this thread: nobody would notice that it has ended.
+            logger.exception("events are not watched for a moment")
         time.sleep(LOOK_SECONDS)
 
 

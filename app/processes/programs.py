@@ -15,7 +15,8 @@ WEB_WORKERS = 2
 WEB_THREADS = 128
 """Each live page holds a thread: 100 streams left 2 x 128 threads at p50 1.7 ms, 16 threads
 locked the panel out (measurements, Part 2 §3)."""
-JOB_WORKERS = 2
+LEAN = {"MALLOC_ARENA_MAX": "2"}
+"""Threads share two heaps: by glibc's default each may get one of its own, never given back."""
 NODE = "local"
 ROOT = "root"
 """The account of a process that gives up root by itself, after what only root may do."""
@@ -42,18 +43,18 @@ def panel_programs(settings: Settings) -> list[Program]:
     embedded = [_redis(settings)] if settings.redis_url.startswith("unix://") else []
     return [
         *embedded,
-        Program("web", _web_command(settings), "web", priority=20, stop_seconds=15),
+        Program("web", _web_command(settings), "web", LEAN, priority=20, stop_seconds=15),
         Program(
             "worker",
             (sys.executable, "worker.py"),
             "worker",
-            count=JOB_WORKERS,
+            LEAN,
             priority=30,
             stop_seconds=30,
         ),
-        Program("scheduler", _module("scheduler"), "scheduler", priority=40),
-        Program("observer", _module("observer"), "observer", priority=40),
-        Program("ssh", _module("ssh"), "ssh", priority=40),
+        Program("scheduler", _module("scheduler"), "scheduler", LEAN, priority=40),
+        Program("observer", _module("observer"), "observer", LEAN, priority=40),
+        Program("ssh", _module("ssh"), "ssh", LEAN, priority=40),
     ]
 
 

@@ -30,11 +30,11 @@ class Supervisor:
 
     @property
     def pid_file(self) -> Path:
-        return self.settings.data_dir / "run" / f"{self.name}.pid"
+        return self.settings.data_dir / "supervisor" / f"{self.name}.pid"
 
     @property
     def configuration_file(self) -> Path:
-        return self.settings.data_dir / "run" / f"{self.name}.conf"
+        return self.settings.data_dir / "supervisor" / f"{self.name}.conf"
 
     def pid(self) -> int | None:
         """The supervisord that runs, if one does. A pid file that a kill left behind may name a

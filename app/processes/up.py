@@ -25,6 +25,8 @@ from app.processes.supervisor import ROOT, Supervisor
 
 ENGINE_SECONDS = 60
 START_SECONDS = 60
+INGRESS_NAMES = ("PATH", "LANG", "TZ", "HOME", "PYTHONUNBUFFERED")
+"""All the ingress is told of the environment: no key, no address of a database."""
 
 
 def main() -> int:
@@ -54,7 +56,8 @@ def _run(settings: Settings) -> int:
     _say("Base image", lambda: _ensure_base_images(settings))
     _say("Database", lambda: _flask(settings, "panel", "migrate"))
     prepare_directories(settings, accounts)  # what migrating made belongs to the processes too
-    ingress.start(ingress_programs(settings), environment | accounts.ingress(), accounts)
+    bare = {name: environment[name] for name in INGRESS_NAMES if name in environment}
+    ingress.start(ingress_programs(settings), bare | accounts.ingress(), accounts)
     pid = panel.start(panel_programs(settings), environment, accounts)
     stop = _on_signals()
     try:

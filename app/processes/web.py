@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -25,4 +26,7 @@ def create_wsgi_app() -> WSGIApplication:
         is_internal = environ.get("SERVER_PORT") == internal_port
         return (internal if is_internal else panel)(environ, start_response)
 
+    _ = adapters.repositories, adapters.job_queue  # pages use these two; loaded once for all
+    gc.collect()
+    gc.freeze()  # gunicorn forks next: the collector does not write into what its workers share
     return application

@@ -22,7 +22,10 @@ class VariableForm(PanelForm):
         render_kw={"autocapitalize": "none", "spellcheck": "false", "class": "font-monospace"},
     )
     value = TextAreaField(
-        _l("Value"), render_kw={"rows": 2, "spellcheck": "false", "class": "font-monospace"}
+        _l("Value"),
+        # Browsers send each line break of a text area as CR LF (HTML, "form entry list").
+        filters=[lambda text: text.replace("\r\n", "\n") if text else text],
+        render_kw={"rows": 2, "spellcheck": "false", "class": "font-monospace"},
     )
     is_secret = BooleanField(_l("Secret: masked on pages and in logs"))
 

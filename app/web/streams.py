@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, request, stream_with_context
+from flask import Response, current_app, request, stream_with_context
 
 from app.errors import Unavailable
 from app.extensions import db
@@ -18,6 +18,7 @@ from app.installation import installation
 
 POLL_SECONDS = 0.25
 PING_SECONDS = 15
+_EXTENSION = "moonbase-streams"
 POSITION_DIGITS = 19
 """Longer numbers are no positions, and Python converts those of thousands of digits for long."""
 
@@ -53,9 +54,6 @@ class _OpenStreams:
             self._counts[person] -= 1
 
 
-_open = _OpenStreams()
-
-
 def asked_position(fallback: int) -> int:
     """Where the browser stopped: Last-Event-ID after a break, `?position=` at first."""
     text = request.headers.get("Last-Event-ID") or request.args.get("position", "")
@@ -71,7 +69,8 @@ def event_stream(
     some minutes the stream ends by itself; the browser connects again where it stopped.
     """
     settings = installation().settings
-    _open.enter(person_id, settings.streams_per_person)
+    open_streams: _OpenStreams = current_app.extensions.setdefault(_EXTENSION, _OpenStreams())
+    open_streams.enter(person_id, settings.streams_per_person)
 
     def events() -> Iterator[str]:
         until = time.monotonic() + settings.times.stream
@@ -81,6 +80,7 @@ def event_stream(
             over = is_over()
             for event in poll():
                 quiet_since = time.monotonic()
+                db.session.remove()  # a client that does not read may halt us at this yield
                 yield event.encoded()
             db.session.remove()
             if over:
@@ -93,7 +93,7 @@ def event_stream(
 
     response = Response(stream_with_context(events()), mimetype="text/event-stream")
     # Not in a `finally` above: that never runs for a stream closed before its first line (HEAD).
-    response.call_on_close(lambda: _open.leave(person_id))
+    response.call_on_close(lambda: open_streams.leave(person_id))
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["Cache-Control"] = "no-store"
     return response

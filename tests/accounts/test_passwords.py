@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import time
 
@@ -40,6 +41,7 @@ def test_the_answer_does_not_tell_who_has_an_account(panel: Panel) -> None:
     def page(email: str) -> str:
         data = {"email": email, "password": "wrong password"}
         text = panel.client().post("/account/sign-in/", data=data).text
+        text = re.sub(r'(csrf_token"[^>]*value)="[^"]+"', r"\1", text)  # holds the time of day
         return text.replace(email, "…")
 
     assert page(ALICE.email) == page("nobody@example.com")

@@ -120,7 +120,7 @@ def test_it_works_without_scripts(browser: Browser, panel: Panel) -> None:
         page.get_by_label("Address name").fill("demo")
         page.get_by_role("button", name="Create application").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Demo")
-        expect(page.get_by_text("Without scripts this page does not renew itself")).to_be_visible()
+        expect(page.locator("noscript p")).to_be_visible()
         expect(page.locator(".needs-js").first).to_be_hidden()
         page.goto(f"{panel.url}/applications/demo/environments/test/variables/")
         page.get_by_label("Name").fill("API_KEY")

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from app.deployments.models import Build, Container, CurrentRelease, Deployment, DeploymentStatus
 from app.environments.models import Environment
 from app.extensions import db
-from tests.flows.running_panel import RunningPanel, wait_for
+from tests.flows.processes import wait_for
+from tests.flows.running_panel import RunningPanel
 
 BUILD_CGROUPS = "*/moonbase-build-*"
 
@@ -155,14 +156,15 @@ def _installation(panel: RunningPanel) -> str:
 
 
 def _empty_build_cgroups() -> list[str]:
-    """Groups of builds in which no process is. Other runs on this machine have theirs too."""
+    """Groups of builds whose maker is dead. Other runs on this machine have living ones."""
     found = []
     for group in Path("/sys/fs/cgroup").glob(BUILD_CGROUPS):
         try:
             pids = [p for file in group.rglob("cgroup.procs") for p in file.read_text().split()]
         except OSError:
             continue
-        if not pids:
+        maker = group.name.split("-")[2]
+        if not pids and not Path(f"/proc/{maker}").exists():
             found.append(str(group))
     return found
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +40,15 @@ from app.processes.programs import Program, ingress_programs, panel_programs
 from app.processes.supervisor import ROOT, Supervisor
 from app.transactions import unit_of_work
 from tests.contracts.git_client import GitClient, make_ssh_key
+from tests.flows.processes import (
+    PANEL_PROGRAMS,
+    find_processes,
+    is_of,
+    kill_until_none,
+)
+from tests.flows.processes import (
+    wait_for as wait_for,
+)
 
 OWNER = "alice@example.org"
 PASSWORD = "correct horse battery"
@@ -57,16 +66,6 @@ SHORT_TIMES = {
 }
 """Times the fault tests run with (lease 2 s), in seconds."""
 STATIC_DOCKERFILE = "FROM moonbase/static:1\nCOPY public /site\nEXPOSE 80\n"
-
-
-def wait_for(what: Callable[[], object], seconds: float = 30, why: str = "") -> float:
-    """Wait until `what` is true. Returns the seconds it took; fails with `why` when it is not."""
-    started = time.monotonic()
-    while time.monotonic() - started < seconds:
-        if what():
-            return time.monotonic() - started
-        time.sleep(0.03)
-    raise AssertionError(why or f"not true within {seconds} s")
 
 
 @dataclass(frozen=True)
@@ -210,7 +209,8 @@ class RunningPanel:
 
     def pids(self, program: str) -> list[int]:
         """Pids of a program's processes, children included; `program` as in programs.py."""
-        return [pid for pid, words in self._processes() if _matches(program, words)]
+        found = find_processes(self.settings.data_dir)
+        return [pid for pid, words in found if is_of(program, words)]
 
     def kill(self, program: str) -> list[int]:
         """SIGKILL every process of a program. Its supervisor starts it again."""
@@ -222,29 +222,17 @@ class RunningPanel:
 
     def kill_panel(self) -> None:
         """SIGKILL the panel with its supervisor; the ingress runs on."""
-        self._kill_all(self._panel_pids)
+        supervisor = self.panel.pid()
+
+        def alive() -> list[int]:
+            found = [pid for name in PANEL_PROGRAMS for pid in self.pids(name)]
+            return found + ([supervisor] if supervisor and self.panel.pid() else [])
+
+        kill_until_none(alive)
 
     def kill_everything(self) -> None:
-        """SIGKILL every process of the installation, supervisors first."""
-        self._kill_all(lambda: [pid for pid, _ in self._processes()])
-
-    def _panel_pids(self) -> list[int]:
-        supervisor = self.panel.pid()
-        names = ("redis", "web", "worker", "scheduler", "observer", "ssh")
-        return [*([supervisor] if supervisor else []), *(p for n in names for p in self.pids(n))]
-
-    def _kill_all(self, pids: Callable[[], list[int]]) -> None:
-        def is_dead() -> bool:
-            found = pids()
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                for supervisor in found:
-                    os.waitpid(supervisor, os.WNOHANG)
-            return not found
-
-        wait_for(is_dead, 20, "processes outlive SIGKILL")
+        """SIGKILL every process of the installation, supervisors included."""
+        kill_until_none(lambda: [pid for pid, _ in find_processes(self.settings.data_dir)])
 
     def run_module(self, module: str) -> str:
         """Run `python -m …` as an operator would; returns what it printed."""
@@ -254,19 +242,6 @@ class RunningPanel:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
-
-    def _processes(self) -> Iterator[tuple[int, str]]:
-        """Processes of this installation: those whose environment names its folder."""
-        mark = f"DATA_DIR={self.settings.data_dir}".encode()
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
-            try:
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    yield int(entry.name), words
-            except OSError:
-                continue
 
     # ---- acting as a person
 
@@ -394,21 +369,6 @@ class RunningPanel:
             (self.settings.data_dir / "ingress" / "feed.json").read_text()
         )
         return found
-
-
-def _matches(program: str, words: str) -> bool:
-    marks = {
-        "worker": ("worker.py", "dying_worker"),
-        "web": ("gunicorn",),
-        "redis": ("redis-server",),
-        "scheduler": ("app.processes.scheduler",),
-        "observer": ("app.processes.observer",),
-        "ssh": ("app.processes.ssh",),
-        "agent": ("app.processes.ingress_agent",),
-        "proxy": ("traefik", "app.processes.ingress_proxy"),
-        "supervisord": ("supervisord",),
-    }
-    return any(mark in words for mark in marks[program])
 
 
 def _free_ports(count: int) -> list[int]:

@@ -18,7 +18,7 @@ from tests.flows.conftest import make_dying_panel
 from tests.flows.fault_records import Fault, record_fault, require_in_time
 from tests.flows.leftovers import require_no_leftovers, take_snapshot
 from tests.flows.paced_site import Pace, PacedSite
-from tests.flows.running_panel import wait_for
+from tests.flows.processes import wait_for
 from tests.flows.visitors import visiting
 
 pytestmark = pytest.mark.skipif(why_not_here() is not None, reason=str(why_not_here()))
@@ -72,7 +72,8 @@ def small(
 ) -> Iterator[tuple[PacedSite, SmallEngine]]:
     """A site on an engine without live-restore, on a small disk."""
     folder = tmp_path_factory.mktemp("small")
-    with SmallEngine() as engine, _site_on(engine, folder, package_cache, "small") as site:
+    engine = SmallEngine()
+    with engine, _site_on(engine, folder, package_cache, "small") as site:
         yield site, engine
 
 

@@ -12,7 +12,8 @@ from app.deployments.pipeline import DEPLOY, POINT_OF_NO_RETURN
 from tests.flows.fault_records import Fault, record_fault, require_in_time
 from tests.flows.leftovers import require_no_leftovers, take_snapshot
 from tests.flows.paced_site import Pace, PacedSite
-from tests.flows.running_panel import SHORT_TIMES, wait_for
+from tests.flows.processes import wait_for
+from tests.flows.running_panel import SHORT_TIMES
 from tests.flows.visitors import visiting
 
 GROUP = "The worker is killed (kill -9) during a deployment"

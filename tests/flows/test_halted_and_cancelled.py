@@ -21,7 +21,8 @@ from app.transactions import unit_of_work
 from tests.flows.fault_records import Fault, record_fault, require_in_time
 from tests.flows.leftovers import require_no_leftovers, take_snapshot
 from tests.flows.paced_site import Pace, PacedSite
-from tests.flows.running_panel import OWNER, SHORT_TIMES, RunningPanel, wait_for
+from tests.flows.processes import wait_for
+from tests.flows.running_panel import OWNER, SHORT_TIMES, RunningPanel
 from tests.flows.visitors import visiting
 
 HALTED = "The worker is halted (SIGSTOP) past its lease and goes on later"

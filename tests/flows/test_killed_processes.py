@@ -16,7 +16,8 @@ from app.deployments.models import DeploymentStatus
 from tests.flows.fault_records import Fault, record_fault, require_in_time
 from tests.flows.leftovers import require_no_leftovers, take_snapshot
 from tests.flows.paced_site import Pace, PacedSite
-from tests.flows.running_panel import RunningPanel, wait_for
+from tests.flows.processes import wait_for
+from tests.flows.running_panel import RunningPanel
 from tests.flows.visitors import visiting
 
 GROUP = "A process of the panel is killed (kill -9) during a deployment"

@@ -18,7 +18,8 @@ from app.environments.models import Environment
 from app.extensions import db
 from tests.flows.fault_records import Fault, record_fault, require_in_time
 from tests.flows.paced_site import PacedSite
-from tests.flows.running_panel import RunningPanel, wait_for
+from tests.flows.processes import wait_for
+from tests.flows.running_panel import RunningPanel
 
 GROUP = "Something is removed by hand, or is foreign"
 BACK_LIMIT = 5.0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,19 +21,21 @@ OWNER = "postgres"
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def postgresql_server() -> Iterator[int]:
     """The port of a server that trusts loopback."""
     if os.geteuid() != 0 or not (PROGRAMS / "postgres").exists():
         pytest.skip("needs root and Debian's postgresql-15")
-    home = tmp_path_factory.mktemp("postgresql")
-    for folder in (home, *home.parents[:2]):
-        folder.chmod(0o711)
+    # Not pytest's own directory: each run closes that for everybody but root.
+    with tempfile.TemporaryDirectory(prefix="moonbase-postgresql-") as folder:
+        shutil.chown(folder, OWNER, OWNER)
+        yield from _serve(Path(folder))
+
+
+def _serve(home: Path) -> Iterator[int]:
     data = home / "data"
-    data.mkdir()
-    subprocess.run(["chown", OWNER, str(data)], check=True)
     as_owner = ["setpriv", f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups"]
     initialise = [str(PROGRAMS / "initdb"), "-D", str(data), "-A", "trust", "-U", OWNER, "-N"]
-    subprocess.run([*as_owner, *initialise], check=True, capture_output=True, cwd=data)
+    subprocess.run([*as_owner, *initialise], check=True, capture_output=True, cwd=home)
     port = _free_port()
     options = ["-p", str(port), "-k", str(data), "-c", "listen_addresses=127.0.0.1"]
     options += ["-c", "fsync=off"]

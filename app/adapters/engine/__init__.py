@@ -68,6 +68,8 @@ class ContainerState:
     address: str | None
     labels: Mapping[str, str]
     restart_count: int
+    restarting: bool = False
+    """It crashed, and the engine waits a moment before it starts it again."""
 
 
 @dataclass(frozen=True)

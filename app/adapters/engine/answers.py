@@ -38,6 +38,7 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         address=next((e["IPAddress"] for e in endpoints if e.get("IPAddress")), None),
         labels=dict(answer["Config"].get("Labels") or {}),
         restart_count=answer.get("RestartCount", 0),
+        restarting=bool(state.get("Restarting")),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from app.adapters.engine import ImageState, Limits
@@ -33,7 +34,10 @@ class BuildCancelled(BuildFailed):
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to build. `network` is the network build containers join. No layer cache is used."""
+    """What to build. `network` is the network build containers join. No layer cache is used.
+
+    `journal` is a file in which the builder notes what it makes until it has succeeded.
+    """
 
     tag: str
     labels: Mapping[str, str]
@@ -41,6 +45,7 @@ class BuildRequest:
     timeout_seconds: float
     network: str
     dockerfile: str = "Dockerfile"
+    journal: Path | None = None
 
 
 class ImageBuilder(Protocol):
@@ -56,5 +61,12 @@ class ImageBuilder(Protocol):
         """Build the tar stream `context`, give each output line to `on_line` as it comes.
 
         Raises `BuildFailed` and its kinds, or `Unavailable` when no engine answers.
+        """
+        ...
+
+    def sweep(self, journal: Path) -> None:
+        """Remove what a build that was cut off left, and its journal; silent without one.
+
+        Raises `Unavailable` when no engine answers; the journal then stays.
         """
         ...

@@ -17,7 +17,7 @@ from app.adapters.engine import Limits
 
 CGROUPS = Path("/sys/fs/cgroup")
 _PERIOD = 100_000  # microseconds; the kernel's default for processor quotas
-_PREFIX = "moonbase-build-"  # then the pid of the maker, which tells whether it still lives
+PREFIX = "moonbase-build-"  # then the pid of the maker, which tells whether it still lives
 _V1_CONTROLLERS = ("memory", "pids", "cpu")
 # A killed container's group goes a moment after it: tries and seconds between them.
 _TRIES, _PAUSE = 50, 0.05
@@ -31,7 +31,7 @@ def build_cgroup(limits: Limits, root: Path = CGROUPS) -> Iterator[str | None]:
     for an engine on this kernel with the `cgroupfs` driver.
     """
     _sweep_abandoned(root)
-    name = f"{_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    name = f"{PREFIX}{os.getpid()}-{uuid.uuid4().hex[:12]}"
     try:
         _make(name, limits, root)
     except OSError:  # not root, a read-only mount, a controller that is missing
@@ -84,8 +84,8 @@ def _if_there(file: Path, text: str) -> None:
 
 def _sweep_abandoned(root: Path) -> None:
     """Remove the groups whose maker was killed. The kernel refuses those with processes in them."""
-    for group in (*root.glob(f"{_PREFIX}*"), *root.glob(f"*/{_PREFIX}*")):
-        pid = group.name.removeprefix(_PREFIX).partition("-")[0]
+    for group in (*root.glob(f"{PREFIX}*"), *root.glob(f"*/{PREFIX}*")):
+        pid = group.name.removeprefix(PREFIX).partition("-")[0]
         if not Path(f"/proc/{pid}").exists():
             with suppress(OSError):
                 group.rmdir()

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from docker.errors import APIError
@@ -30,6 +31,7 @@ from app.adapters.image_builder import (
     BuildTimedOut,
 )
 from app.adapters.image_builder.build_cgroup import build_cgroup, can_make_cgroups, cpu_quota
+from app.adapters.image_builder.journal import Journal, sweep
 from app.adapters.image_builder.progress import Progress, refused_build
 from app.errors import PanelError, Unavailable
 
@@ -81,9 +83,16 @@ class DockerImageBuilder:
                 image = build.run(context, on_line)
             except BaseException:
                 build.sweep()
+                if request.journal is not None:
+                    with suppress(PanelError):
+                        self.sweep(request.journal)
                 raise
             build.drop_other_stages(image)
             return image
+
+    def sweep(self, journal: Path) -> None:
+        """Remove what a build that was cut off left, and its journal; silent without one."""
+        sweep(self._connection, journal)
 
     @contextmanager
     def _parent(self, request: BuildRequest) -> Iterator[str | None]:
@@ -108,6 +117,7 @@ class _Build:
         self._request = request
         self._parent = parent
         self._progress = Progress(request.limits)
+        self._journal = Journal(request.journal, request.network)
         self._clock = _Clock(
             self._progress, self._end_containers, request.timeout_seconds, cancelled
         )
@@ -122,6 +132,7 @@ class _Build:
             try:
                 for message in messages:
                     lines = self._progress.read(message)
+                    self._journal.note(self._progress.containers, self._progress.images)
                     # Once it is broken off, what still comes is only read for what it made.
                     for line in lines if self._clock.reason is None else ():
                         on_line(line)
@@ -143,6 +154,7 @@ class _Build:
             repository, tag = parse_repository_tag(self._request.tag)
             api.tag(self._progress.result, repository, tag)
             found = api.inspect_image(self._progress.result)  # type: ignore[no-untyped-call]
+        self._journal.close()
         return image_state(found)
 
     def _ask(self, context: BinaryIO) -> Response:

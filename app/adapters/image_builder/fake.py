@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 from app.adapters.engine import ImageState
@@ -79,6 +80,10 @@ class FakeImageBuilder:
             command=draft.command,
             entrypoint=draft.entrypoint,
         )
+
+    def sweep(self, journal: Path) -> None:
+        """Nothing is left by builds in memory."""
+        journal.unlink(missing_ok=True)
 
     def _read(self, request: BuildRequest, context: BinaryIO) -> list[str]:
         name = request.dockerfile

@@ -17,11 +17,14 @@ ANSWER_SECONDS = 2
 
 
 class RedisJobQueue:
-    """RQ with JSON instead of pickle, so that a job cannot carry an object."""
+    """RQ with JSON instead of pickle, so that a job cannot carry an object.
 
-    def __init__(self, url: str) -> None:
+    `answer_seconds` None waits for ever, as a worker does for its next job.
+    """
+
+    def __init__(self, url: str, answer_seconds: float | None = ANSWER_SECONDS) -> None:
         self.connection = redis.Redis.from_url(
-            url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=None
+            url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=answer_seconds
         )
 
     def queue(self, name: Queue) -> rq.Queue:

@@ -55,6 +55,7 @@ class BuildImage(Step):
             limits=context.configuration.build_limits,
             timeout_seconds=context.installation.settings.times.build,
             network=network.name,
+            journal=context.build_journal,
         )
         with context.context_file.open("rb") as tar:
             return context.adapters.image_builder.build(

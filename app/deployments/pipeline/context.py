@@ -28,6 +28,8 @@ from app.routes.models import Endpoint
 from app.routes.queries import load_feed
 from app.runtime.queries import Configuration, resolve_configuration
 
+JOURNAL_PREFIX = "build-"
+"""In front of a deployment's uuid: the file in which its build notes what it makes."""
 ROLE_WEB = "web"
 ROLE_COMMAND = "command"
 ROLE_IMAGE = "image"
@@ -90,6 +92,11 @@ class Context:
         """Where CheckOut puts the build context."""
         directory = self.installation.settings.data_dir / "tmp"
         return directory / f"context-{self.subject.deployment_uuid}.tar"
+
+    @property
+    def build_journal(self) -> Path:
+        """Where the builder notes what it makes, in case this process is killed."""
+        return self.context_file.with_name(f"{JOURNAL_PREFIX}{self.subject.deployment_uuid}")
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:

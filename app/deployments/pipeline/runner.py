@@ -214,6 +214,16 @@ def _undo(context: Context, begun: list[Step], token: str) -> None:
     db.session.rollback()
 
 
+def _note_deployed(context: Context) -> None:
+    """A repository that does not answer must not keep the deployment open: its count of waiting
+    commits is right again after the next push."""
+    environment = db.session.get_one(Environment, context.subject.environment_id)
+    try:
+        mark_deployed(environment, context.subject.commit, context.adapters.repositories)
+    except PanelError as error:
+        logger.warning("waiting commits were not counted: %s", error.sentence)
+
+
 def _finish(context: Context, outcome: Outcome, token: str) -> None:
     subject = context.subject
     with unit_of_work():
@@ -222,10 +232,10 @@ def _finish(context: Context, outcome: Outcome, token: str) -> None:
         for row in deployment.steps:
             if row.status == StepStatus.RUNNING:
                 row.status, row.ended_at = StepStatus.FAILED, now()
-        operations.close(deployment, outcome)
+        sentence = context.log.masked(outcome.sentence)
+        operations.close(deployment, Outcome(outcome.status, sentence, outcome.advice))
         if outcome.status == DeploymentStatus.SUCCEEDED:
-            environment = db.session.get_one(Environment, subject.environment_id)
-            mark_deployed(environment, subject.commit, context.adapters.repositories)
+            _note_deployed(context)
     context.log.heading(f"Deployment {outcome.status}")
     if outcome.sentence:
         context.log.line(outcome.sentence)

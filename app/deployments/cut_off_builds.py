@@ -1,0 +1,32 @@
+"""Tidying up after builds whose worker or engine ended in the middle. Called by clean-up."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import select
+
+from app.deployments.models import Deployment, DeploymentStatus
+from app.deployments.pipeline.context import JOURNAL_PREFIX
+from app.errors import PanelError
+from app.extensions import db
+from app.installation import Installation
+
+logger = logging.getLogger(__name__)
+
+
+def sweep_cut_off_builds(installation: Installation) -> None:
+    """Remove what builds left whose deployments do not run any more. One that cannot be swept,
+    e.g. because the engine does not answer, is tried again at the next clean-up."""
+    journals = sorted((installation.settings.data_dir / "tmp").glob(f"{JOURNAL_PREFIX}*"))
+    if not journals:
+        return
+    is_running = Deployment.status == DeploymentStatus.RUNNING
+    running = set(db.session.scalars(select(Deployment.uuid).where(is_running)))
+    db.session.rollback()
+    for path in journals:
+        if path.name.removeprefix(JOURNAL_PREFIX) not in running and path.suffix != ".new":
+            try:
+                installation.adapters.image_builder.sweep(path)
+            except PanelError as error:
+                logger.warning("%s could not be swept: %s", path.name, error.sentence)

@@ -1,0 +1,1 @@
+"""One test for each mistake that reviews have found."""
