@@ -73,21 +73,25 @@ class _RealAdapters(Adapters):
 
 
 def _make_engine(settings: Settings) -> Engine:
+    from app.adapters.engine.docker import DockerEngine
 
     return DockerEngine(settings.docker_url)
 
 
 def _make_image_builder(settings: Settings) -> ImageBuilder:
+    from app.adapters.image_builder.docker import DockerImageBuilder
 
     return DockerImageBuilder(settings.docker_url)
 
 
 def _make_repositories(settings: Settings) -> RepositoryStore:
+    from app.adapters.git.store import DiskRepositoryStore
 
     return DiskRepositoryStore(settings.data_dir / "repositories", settings.push_bytes)
 
 
 def _make_job_queue(settings: Settings) -> JobQueue:
+    from app.adapters.job_queue.redis import RedisJobQueue
 
     return RedisJobQueue(settings.redis_url)
 

@@ -43,10 +43,13 @@ SUBJECTS = "Fix the menu|Update texts|New pictures|Raise versions|Add a form|Tid
 )
 STEPS_FOR = 10
 """Steps are written for the newest deployments of each environment; more are never read."""
-RELEASES_FOR = 20
+RELEASES_FOR = 12
 """Releases likewise: a page lists ten."""
-WAITING, RUNNING, FAILED = 0.1, 0.01, 0.05
-"""Shares of environments in which commits wait, a deployment runs, or the newest one failed."""
+WAITING, RUNNING, FAILED = 8, 1, 5
+"""Environments in which commits wait, a deployment runs, or the newest one failed: as many at every
+size, so that a filter's page differs by what is searched, not by how much it shows."""
+FAILURES = 0.05
+"""The share of older deployments that failed."""
 
 
 @dataclass
@@ -112,11 +115,11 @@ class Filler:
             for row in made
         ]
         db.session.execute(insert(Domain), domains)
-        db.session.execute(insert(TrackedBranch), [self._branch(row.id) for row in made])
+        branches = [self._branch(row.id, place < WAITING) for place, row in enumerate(made)]
+        db.session.execute(insert(TrackedBranch), branches)
         return list(db.session.scalars(select(Environment.id)))
 
-    def _branch(self, environment_id: int) -> dict[str, Any]:
-        waits = self.dice.random() < WAITING
+    def _branch(self, environment_id: int, waits: bool) -> dict[str, Any]:
         return {
             "environment_id": environment_id,
             "head": self._sha(),
@@ -134,7 +137,8 @@ class Filler:
         """Deployments in turn over all environments, so that numbers lie as they would in life."""
         rounds = -(-self.deployments // len(environments))
         order = [number for _ in range(rounds) for number in environments][: self.deployments]
-        states = [self._newest_status() for _ in environments]
+        states = [DeploymentStatus.SUCCEEDED] * (len(environments) - FAILED - RUNNING)
+        states += [DeploymentStatus.FAILED] * FAILED + [DeploymentStatus.RUNNING] * RUNNING
         first = len(order) - len(environments)
         rows = [
             self._deployment(number, place, states[place - first] if place >= first else None)
@@ -145,18 +149,12 @@ class Filler:
         self._add_releases(newest)
         self._add_steps(newest)
 
-    def _newest_status(self) -> DeploymentStatus:
-        point = self.dice.random()
-        if point < RUNNING:
-            return DeploymentStatus.RUNNING
-        return DeploymentStatus.FAILED if point < FAILED else DeploymentStatus.SUCCEEDED
-
     def _deployment(
         self, environment_id: int, place: int, status: DeploymentStatus | None
     ) -> dict[str, Any]:
         begun = self.began + datetime.timedelta(minutes=10 * place)
         if status is None:
-            failed = self.dice.random() < FAILED
+            failed = self.dice.random() < FAILURES
             status = DeploymentStatus.FAILED if failed else DeploymentStatus.SUCCEEDED
         ended = begun + datetime.timedelta(seconds=self.dice.uniform(5, 90))
         return {

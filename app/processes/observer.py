@@ -101,8 +101,11 @@ class Observer:
 class _Batch:
     """Collects lines for a moment, so that a noisy site costs few writes."""
 
-    def __init__(self, writer: RuntimeWriter, container: str, masker: Masker) -> None:
+    def __init__(
+        self, writer: RuntimeWriter, container: str, masker: Masker, pause: float = RETRY_SECONDS
+    ) -> None:
         self._writer, self._container, self._masker = writer, container, masker
+        self._pause_after_error = pause
         self._lines: list[LogLine] = []
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -132,7 +135,7 @@ class _Batch:
                 self._flush()
                 pause = BATCH_SECONDS
             except OSError as error:
-                pause = RETRY_SECONDS
+                pause = self._pause_after_error
                 logger.warning("the log of %s cannot be written: %s", self._container, error)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import ConsoleMessage, Page
 
 from tests.browser.panel import PASSWORD, Panel
 
@@ -26,3 +26,15 @@ def sign_in(page: Page, panel: Panel, email: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{panel.url}/applications/")
+
+
+def listen(page: Page, heard: list[str]) -> None:
+    """Note in `heard` what the browser complains of: errors of scripts, refusals of the content
+    security policy, files that are not there."""
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            heard.append(f"{page.url}: {message.text}")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: heard.append(f"{page.url}: {error}"))

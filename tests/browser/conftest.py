@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import Browser, Page, StorageState
 
-from tests.browser.browsing import CHROMIUM, sign_in
+from tests.browser.browsing import CHROMIUM, listen, sign_in
 from tests.browser.panel import Panel, running_panel
 from tests.browser.seeding import Agency, seed_agency
 
@@ -42,23 +42,25 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         yield running, seed_agency(running.app)
 
 
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, office: Office) -> StorageState:
+    """The cookies of the agency's owner: signing in once is enough."""
+    with browser.new_context() as context:
+        sign_in(context.new_page(), office[0], office[1].email)
+        return context.storage_state()
+
+
 @pytest.fixture
-def inside(page: Page, office: Office) -> Page:
-    """A page on which the agency's owner is signed in."""
-    sign_in(page, office[0], office[1].email)
+def inside(page: Page, office: Office, signed_in: StorageState) -> Page:
+    """A page on which the agency's owner is signed in, at the list of applications."""
+    page.context.add_cookies(signed_in["cookies"])
+    page.goto(f"{office[0].url}/applications/")
     return page
 
 
 @pytest.fixture
 def complaints(page: Page) -> list[str]:
-    """What the browser complains of while the test runs: errors of scripts, refusals of the
-    content security policy, files that are not there."""
+    """What the browser complains of while the test runs."""
     heard: list[str] = []
-
-    def hear(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            heard.append(f"{page.url}: {message.text}")
-
-    page.on("console", hear)
-    page.on("pageerror", lambda error: heard.append(f"{page.url}: {error}"))
+    listen(page, heard)
     return heard

@@ -1,15 +1,20 @@
-"""What holds on each page: no complaint of the browser, accessible, fits a phone."""
+"""What holds on each page: no complaint of the browser, accessible, fits a phone.
+
+One tour over all pages looks at everything; the tests judge what it saw.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.browsing import sign_in
+from tests.browser.browsing import listen, sign_in
 from tests.browser.conftest import Office
 from tests.browser.pages import SIGNED_OUT, signed_in_pages
-from tests.browser.panel import Panel
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 RULES = {
@@ -25,7 +30,19 @@ async (rules) => {
 }
 """
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+
+
+@dataclass
+class Seen:
+    """What the tour saw, by the page's name."""
+
+    statuses: dict[str, int] = field(default_factory=dict)
+    headings: dict[str, int] = field(default_factory=dict)
+    overflows: dict[str, int] = field(default_factory=dict)
+    findings: dict[str, list[str]] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
 
 
 def findings_of_axe(page: Page) -> list[str]:
@@ -39,71 +56,84 @@ def findings_of_axe(page: Page) -> list[str]:
     return found
 
 
-def test_no_page_makes_the_browser_complain(
-    inside: Page, office: Office, complaints: list[str]
-) -> None:
-    panel, agency = office
-    for name, path in signed_in_pages(agency).items():
-        answer = inside.goto(panel.url + path)
-        assert answer is not None
-        assert answer.status == (404 if name == "not-found" else 200), name
-        assert inside.locator("h1").count() == 1, name
-    assert [line for line in complaints if "there-is-none" not in line] == []
+def look_at(page: Page, address: str, name: str, seen: Seen) -> None:
+    """Open one page and note everything."""
+    page.set_viewport_size(DESKTOP)
+    answer = page.goto(address)
+    assert answer is not None
+    seen.statuses[name] = answer.status
+    seen.headings[name] = page.locator("h1").count()
+    seen.findings[name] = findings_of_axe(page)
+    page.set_viewport_size(PHONE)
+    seen.overflows[name] = page.evaluate(OVERFLOW)
 
 
-def test_no_page_has_a_serious_finding_of_axe(browser: Browser, office: Office) -> None:
+@pytest.fixture(scope="module")
+def seen(browser: Browser, office: Office) -> Iterator[Seen]:
+    """The tour."""
     panel, agency = office
-    with browser.new_context(bypass_csp=True, reduced_motion="reduce") as context:
+    seen = Seen()
+    with browser.new_context(reduced_motion="reduce") as context:
         page = context.new_page()
-        found = _findings_over(page, panel, SIGNED_OUT)
+        listen(page, seen.complaints)
+        for name, path in SIGNED_OUT.items():
+            look_at(page, panel.url + path, name, seen)
+        page.set_viewport_size(DESKTOP)
         sign_in(page, panel, agency.email)
-        found |= _findings_over(page, panel, signed_in_pages(agency))
-    assert found == {}
+        for name, path in signed_in_pages(agency).items():
+            look_at(page, panel.url + path, name, seen)
+        yield seen
 
 
-def _findings_over(page: Page, panel: Panel, pages: dict[str, str]) -> dict[str, list[str]]:
-    found = {}
-    for name, path in pages.items():
-        page.goto(panel.url + path)
-        findings = findings_of_axe(page)
-        if findings:
-            found[name] = findings
-    return found
+def test_every_page_answers_with_one_main_heading(seen: Seen) -> None:
+    refused = {name for name, status in seen.statuses.items() if status != 200}
+    assert refused == {"not-found"}
+    assert len(seen.statuses) > 30
+    assert {name: count for name, count in seen.headings.items() if count != 1} == {}
+
+
+def test_no_page_makes_the_browser_complain(seen: Seen) -> None:
+    """Errors of scripts, refusals of the security policy, missing files."""
+    assert [line for line in seen.complaints if "there-is-none" not in line] == []
+
+
+def test_no_page_has_a_serious_finding_of_axe(seen: Seen) -> None:
+    assert {name: found for name, found in seen.findings.items() if found} == {}
+
+
+def test_every_page_fits_a_phone(seen: Seen) -> None:
+    assert {name: pixels for name, pixels in seen.overflows.items() if pixels > 0} == {}
+
+
+def test_axe_finds_what_is_wrong(inside: Page) -> None:
+    """The tour would notice: a nameless button and pale words are found."""
+    inside.locator("h1").evaluate("heading => (heading.style.color = '#ddd')")
+    inside.locator("#account-menu-opens").evaluate("button => button.replaceChildren()")
+    found = " ".join(findings_of_axe(inside))
+    assert "color-contrast" in found
+    assert "button-name" in found
 
 
 def test_menu_confirmation_and_refusal_have_no_serious_finding(
-    browser: Browser, office: Office
+    inside: Page, office: Office
 ) -> None:
     panel, agency = office
-    with browser.new_context(bypass_csp=True, reduced_motion="reduce") as context:
-        page = context.new_page()
-        sign_in(page, panel, agency.email)
-        page.click("#account-menu-opens")
-        assert findings_of_axe(page) == []
-        page.goto(f"{panel.url}/applications/{agency.slug}/environments/test/releases/")
-        page.get_by_role("button", name="Roll back to release 2").click()
-        assert page.get_by_role("dialog").is_visible()
-        assert findings_of_axe(page) == []
-        page.goto(f"{panel.url}/applications/new/")
-        page.get_by_label("Name", exact=True).fill("City Museum")
-        page.get_by_role("button", name="Create application").click()
-        assert page.get_by_text("is taken").is_visible()
-        assert findings_of_axe(page) == []
+    inside.click("#account-menu-opens")
+    assert findings_of_axe(inside) == []
+    inside.goto(f"{panel.url}/applications/{agency.slug}/environments/test/releases/")
+    inside.get_by_role("button", name="Roll back to release 2").click()
+    assert inside.get_by_role("dialog").is_visible()
+    assert findings_of_axe(inside) == []
+    inside.goto(f"{panel.url}/applications/new/")
+    inside.get_by_label("Name", exact=True).fill("City Museum")
+    inside.get_by_role("button", name="Create application").click()
+    assert inside.get_by_text("is taken").is_visible()
+    assert findings_of_axe(inside) == []
 
 
-def test_every_page_fits_a_phone(inside: Page, office: Office) -> None:
-    panel, agency = office
-    inside.set_viewport_size(PHONE)
-    wide = {}
-    for name, path in signed_in_pages(agency).items():
-        inside.goto(panel.url + path)
-        overflow = inside.evaluate(OVERFLOW)
-        if overflow > 0:
-            wide[name] = overflow
-    assert wide == {}
-
-
-def test_every_page_comes_with_the_strict_policy(inside: Page, office: Office) -> None:
+def test_every_page_comes_with_the_strict_policy(
+    inside: Page, office: Office, complaints: list[str]
+) -> None:
     panel, agency = office
     answer = inside.goto(f"{panel.url}/applications/{agency.slug}/")
     assert answer is not None
@@ -112,3 +142,4 @@ def test_every_page_comes_with_the_strict_policy(inside: Page, office: Office) -
     assert "unsafe" not in policy
     inside.evaluate("document.body.setAttribute('style', 'opacity: 0.5')")
     assert inside.evaluate("getComputedStyle(document.body).opacity") == "1"
+    assert any("Content Security Policy" in line for line in complaints)

@@ -88,7 +88,7 @@ def find_leftovers(panel: RunningPanel, before: Snapshot, has_built: bool) -> li
     return [
         *(f"deployment {uuid} still runs" for uuid in known.running),
         *_in_engine(panel, before, known),
-        *(f"file {path}" for path in (panel.settings.data_dir / "tmp").iterdir()),
+        *(f"file {path}" for path in _half_written(panel.settings.data_dir / "tmp")),
         *(f"lock {path}" for path in (panel.settings.data_dir / "repositories").rglob("*.lock")),
         *(f"cgroup {path}" for path in _new_cgroups(before) if has_built),
         *_database_lock(panel),
@@ -167,6 +167,11 @@ def _empty_build_cgroups() -> list[str]:
         if not pids and not Path(f"/proc/{maker}").exists():
             found.append(str(group))
     return found
+
+
+def _half_written(folder: Path) -> list[Path]:
+    """Contexts of builds, and notes of what cut-off builds have made."""
+    return [*folder.glob("context-*"), *folder.glob("build-*")]
 
 
 def _new_cgroups(before: Snapshot) -> set[str]:

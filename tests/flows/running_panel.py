@@ -126,14 +126,14 @@ class RunningPanel:
             if find_user(OWNER) is None:
                 with unit_of_work():
                     sign_up(OWNER, "Alice", PASSWORD)
-        wait_for(self._has_node, 20, "the ingress agent did not report")
+        wait_for(self._has_node, 60, "the ingress agent did not report")
         return self
 
     def start_panel(self) -> None:
         accounts_ = Accounts(are_separate=False)
         self.panel.start(self.panel_programs(), self.environment, accounts_)
-        wait_for(self.panel_answers, 30, "the panel did not answer")
-        wait_for(self.ssh_answers, 30, "the SSH server did not answer")
+        wait_for(self.panel_answers, 90, "the panel did not answer")
+        wait_for(self.ssh_answers, 90, "the SSH server did not answer")
 
     def start_ingress(self) -> None:
         accounts_ = Accounts(are_separate=False)

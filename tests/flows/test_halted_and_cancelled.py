@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import docker
@@ -44,7 +45,7 @@ STILL_SECONDS = 2.0
     ids=["start_containers", "retire", "build"],
 )
 def test_a_halted_worker_writes_nothing_when_it_goes_on(
-    fault_site: PacedSite, step: str, after: float, pace: Pace
+    fault_site: PacedSite, step: str, after: float, pace: Pace, request: pytest.FixtureRequest
 ) -> None:
     panel, site = fault_site.panel, fault_site
     before = take_snapshot(panel)
@@ -55,16 +56,15 @@ def test_a_halted_worker_writes_nothing_when_it_goes_on(
         uuid = panel.request(site.slug)
         wait_for(lambda: not plan.exists(), 20, "the worker did not come to this step")
         started = time.monotonic()
+        halted = _wait_for_halted(panel)
+        request.addfinalizer(lambda: _go_on(halted))
         done = panel.wait(uuid, 20)
         seconds = time.monotonic() - started
         assert done.status.is_final
-        halted = [pid for pid in panel.pids("worker") if _is_halted(pid)]
-        assert len(halted) == 2  # the worker and the child that ran the job
         site.deploy()
         require_no_leftovers(panel, before)
         rows, log, containers = _rows(panel), panel.log(uuid), panel.containers()
-        for pid in halted:
-            os.kill(pid, signal.SIGCONT)
+        _go_on(halted)
         until = time.monotonic() + STILL_SECONDS
         while time.monotonic() < until:
             assert panel.containers() == containers
@@ -208,6 +208,24 @@ def _sleepers(panel: RunningPanel, words: str) -> list[str]:
         return [item["Id"] for item in client.containers() if words in item["Command"]]
     finally:
         client.close()
+
+
+def _wait_for_halted(panel: RunningPanel) -> list[int]:
+    """Pids of the worker and of the child that ran the job."""
+    found: list[int] = []
+
+    def are_both() -> bool:
+        found[:] = [pid for pid in panel.pids("worker") if _is_halted(pid)]
+        return len(found) == 2
+
+    wait_for(are_both, 10, "the worker was not halted")
+    return found
+
+
+def _go_on(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def _is_halted(pid: int) -> bool:

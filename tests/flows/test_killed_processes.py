@@ -21,9 +21,7 @@ from tests.flows.running_panel import RunningPanel
 from tests.flows.visitors import visiting
 
 GROUP = "A process of the panel is killed (kill -9) during a deployment"
-INGRESS = "The ingress is killed (kill -9)"
 ALL = "The whole installation"
-INGRESS_LIMIT = 3.0
 ALL_LIMIT = 30.0
 LOCKED_SECONDS = 5.0
 
@@ -128,43 +126,6 @@ def test_web_halted_while_traffic_is_switched(fault_site: PacedSite) -> None:
     outcome = "Nothing is retired before the ingress has reported"
     fault = "web halted for 8 s at the switch"
     record_fault(Fault(GROUP, fault, outcome, visitors.sent, visitors.lost, seconds, 15))
-
-
-@pytest.mark.parametrize("is_panel_up", [True, False], ids=["panel-up", "web-and-redis-down"])
-@pytest.mark.parametrize("programs", [("agent",), ("proxy",), ("agent", "proxy")], ids="+".join)
-def test_the_ingress_killed(
-    fault_site: PacedSite, programs: tuple[str, ...], is_panel_up: bool
-) -> None:
-    panel, site = fault_site.panel, fault_site
-    if not is_panel_up:
-        panel.kill_panel()
-    try:
-        with visiting(panel, site.slug) as visitors:
-            time.sleep(0.5)
-            started = time.monotonic()
-            killed = [pid for program in programs for pid in panel.kill(program)]
-            assert len(killed) >= len(programs)
-            wait_for(
-                lambda: all(set(panel.pids(one)) - set(killed) for one in programs),
-                15,
-                "the ingress was not started again",
-            )
-            wait_for(lambda: panel.get(site.slug).body == site.page, 15)
-            seconds = time.monotonic() - started
-            time.sleep(1)
-            gap = visitors.longest_gap
-    finally:
-        if not is_panel_up:
-            panel.start_panel()
-    if "proxy" not in programs:
-        visitors.require_no_loss()
-    fault = " and ".join(programs) + ("" if is_panel_up else ", while web and Redis are down")
-    outcome = f"Longest time without an answer: {gap:.1f} s"
-    record_fault(
-        Fault(INGRESS, fault, outcome, visitors.sent, visitors.lost, seconds, INGRESS_LIMIT)
-    )
-    require_in_time(seconds, INGRESS_LIMIT)
-    require_in_time(gap, INGRESS_LIMIT)
 
 
 def test_everything_killed_and_started_again(fault_site: PacedSite) -> None:

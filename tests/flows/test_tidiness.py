@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import docker
 import pytest
+from docker.errors import NotFound
 from docker.types import IPAMConfig, IPAMPool
 from sqlalchemy import select
 
@@ -97,9 +98,10 @@ def test_a_container_removed_by_hand_comes_back(fault_site: PacedSite) -> None:
     panel, site = fault_site.panel, fault_site
     client = docker.APIClient(base_url=panel.settings.docker_url, version="1.41", timeout=60)
     names = panel.containers()
+    old = client.inspect_container(names[0])["Id"]
     started = time.monotonic()
     client.remove_container(names[0], force=True)
-    wait_for(lambda: panel.get(site.slug).body != site.page, 5)
+    wait_for(lambda: _is_replaced(client, names[0], old), 30)
     wait_for(lambda: panel.get(site.slug).body == site.page, 30)
     seconds = time.monotonic() - started
     client.close()
@@ -107,6 +109,13 @@ def test_a_container_removed_by_hand_comes_back(fault_site: PacedSite) -> None:
     outcome = "The reconciler brings it back at the same address"
     record_fault(Fault(GROUP, "docker rm -f of a site", outcome, 0, 0, seconds, BACK_LIMIT))
     require_in_time(seconds, BACK_LIMIT)
+
+
+def _is_replaced(client: docker.APIClient, name: str, old: str) -> bool:
+    try:
+        return bool(client.inspect_container(name)["Id"] != old)
+    except NotFound:
+        return False
 
 
 def _kept(panel: RunningPanel, slug: str) -> list[str]:

@@ -26,6 +26,7 @@ from app.permissions import Role
 from app.regions.models import Subnet
 from app.regions.operations import allocate_subnet
 from app.routes.queries import find_route
+from app.transactions import unit_of_work
 from app.variables.models import Variable
 from tests.deployments import site
 from tests.panel import (
@@ -102,13 +103,11 @@ def test_what_somebody_else_has_just_removed_is_a_conflict(panel: Panel) -> None
         thread.start()
         thread.join()
         with pytest.raises(Conflict, match="just removed"):
-            raise_in_work(member, panel)
+            remove_once_more(member)
 
 
-def raise_in_work(member: Member, panel: Panel) -> None:
+def remove_once_more(member: Member) -> None:
     """What a view does that loaded the member before its unit of work."""
-    from app.transactions import unit_of_work
-
     with unit_of_work():
         remove_member(member, user_of(ALICE))
 
@@ -186,9 +185,7 @@ def test_a_cancel_in_the_last_moment_keeps_visitors_where_they_are(panel: Panel)
     with panel.work():
         request_cancel(db.session.get_one(Deployment, number), user_of(ALICE))
     with panel.reading():
-        context = load_context(
-            db.session.get_one(Deployment, number), installation(), log_store()
-        )
+        context = load_context(db.session.get_one(Deployment, number), installation(), log_store())
         with pytest.raises(runner.Cancelled):
             runner._run_step(context, SwitchTraffic(), token)
         assert find_route(environment().id) is None

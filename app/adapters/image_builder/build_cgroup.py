@@ -87,8 +87,10 @@ def _sweep_abandoned(root: Path) -> None:
     for group in (*root.glob(f"{PREFIX}*"), *root.glob(f"*/{PREFIX}*")):
         pid = group.name.removeprefix(PREFIX).partition("-")[0]
         if not Path(f"/proc/{pid}").exists():
-            with suppress(OSError):
-                group.rmdir()
+            # Groups of containers whose engine was killed lie in it, too.
+            for one in (*sorted(group.rglob("*/"), reverse=True), group):
+                with suppress(OSError):
+                    one.rmdir()
 
 
 def _remove(name: str, root: Path) -> None:
