@@ -33,7 +33,7 @@ from bench.sites import Files, flask_site, static_site
 from tests.engine.private_engine import PrivateEngine
 from tests.flows.running_panel import OWNER, RunningPanel
 
-PAIRS = 6
+PAIRS = 5
 ASK_SECONDS = 0.005
 SETTLE_SECONDS = 1.5
 """Between two measurements: what a deployment leaves to be cleaned up must not burden the next."""

@@ -32,7 +32,8 @@ class PanelWorker(rq.Worker):
     def work(self, *arguments: Any, **options: Any) -> bool:
         """Work until the pool says stop, or is gone. RQ's own scheduler is not ours: none runs."""
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        return bool(super().work(*arguments, **{**options, "with_scheduler": False}))
+        own = {"with_scheduler": False, "logging_level": "WARNING"}
+        return bool(super().work(*arguments, **{**options, **own}))
 
     def main_work_horse(self, job: rq.job.Job, queue: rq.Queue) -> None:
         db.engine.dispose(close=False)

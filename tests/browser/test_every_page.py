@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.browsing import listen, sign_in
 from tests.browser.conftest import Office
@@ -23,7 +23,8 @@ RULES = {
 }
 RUN_AXE = """
 async (rules) => {
-  const found = await axe.run(document, { runOnly: rules, resultTypes: ["violations"] });
+  const options = { runOnly: rules, resultTypes: ["violations"], preload: false };
+  const found = await axe.run(document, options);
   return found.violations
     .filter((finding) => ["serious", "critical"].includes(finding.impact))
     .map((finding) => `${finding.id}: ${finding.nodes.map((node) => node.html).join(" | ")}`);
@@ -122,12 +123,12 @@ def test_menu_confirmation_and_refusal_have_no_serious_finding(
     assert findings_of_axe(inside) == []
     inside.goto(f"{panel.url}/applications/{agency.slug}/environments/test/releases/")
     inside.get_by_role("button", name="Roll back to release 2").click()
-    assert inside.get_by_role("dialog").is_visible()
+    expect(inside.get_by_role("dialog")).to_be_visible()
     assert findings_of_axe(inside) == []
     inside.goto(f"{panel.url}/applications/new/")
     inside.get_by_label("Name", exact=True).fill("City Museum")
     inside.get_by_role("button", name="Create application").click()
-    assert inside.get_by_text("is taken").is_visible()
+    expect(inside.get_by_text("is taken")).to_be_visible()
     assert findings_of_axe(inside) == []
 
 

@@ -82,10 +82,9 @@ class PacedSite:
 
 def _dockerfile(pace: Pace, server: str) -> str:
     """As few steps as the pace allows: the classic builder takes a moment for each."""
-    lines = ["FROM moonbase/static:1"]
+    lines = ["FROM moonbase/static:1", "COPY . /"]
     if pace.build:
         lines.append(f"RUN sleep {pace.build}")
-    lines.append("COPY . /")
     if pace.start or server != SERVER:
         words = json.dumps(["/bin/sh", "-c", f"sleep {pace.start}; {server}"])
         lines.append(f"CMD {words}")
