@@ -21,6 +21,7 @@ from app.environments.queries import find_environment
 from app.errors import Invalid, PanelError
 from app.installation import installation
 from app.lifecycle.operations import NewApplication, create_application
+from app.names import fold_email
 from app.organisations.operations import sign_up
 from app.organisations.queries import find_organisation
 from app.plans.operations import seed_plans
@@ -40,7 +41,7 @@ LOCAL_NODE = "local"
 
 
 def _person(email: str) -> User:
-    found = find_user(email.strip().casefold())
+    found = find_user(fold_email(email))
     if found is None:
         raise click.ClickException(f"There is no account with the address {email}.")
     return found

@@ -135,6 +135,11 @@ class Settings:
     def uses_sqlite(self) -> bool:
         return self.database_url.startswith("sqlite")
 
+    @property
+    def sites_address(self) -> str:
+        """Where this machine reaches its own ingress."""
+        return "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+
     def site_url(self, host: str) -> str:
         """Where a host name is reached from a browser."""
         return f"http://{host}" if self.sites_port == 80 else f"http://{host}:{self.sites_port}"

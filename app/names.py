@@ -78,9 +78,14 @@ def suggest_slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", letters.replace("'", "")).strip("-")[:SLUG_LENGTH].strip("-")
 
 
+def fold_email(text: str) -> str:
+    """An address as it is compared, whether or not it is one: NFC, trimmed, casefolded."""
+    return unicodedata.normalize("NFC", text).strip().casefold()
+
+
 def clean_email(text: str) -> str:
     """An e-mail address as it is kept and compared: NFC, trimmed, casefolded."""
-    email = unicodedata.normalize("NFC", text).strip().casefold()
+    email = fold_email(text)
     local, at, domain = email.rpartition("@")
     has_blank = any(c.isspace() or unicodedata.category(c) in _INVISIBLE for c in email)
     if not (local and at and "." in domain) or has_blank or len(email) > EMAIL_LENGTH:

@@ -17,7 +17,6 @@ class Permission(StrEnum):
     APPLICATION_CREATE = "application.create"
     APPLICATION_READ = "application.read"
     APPLICATION_UPDATE = "application.update"
-    APPLICATION_DELETE = "application.delete"
     REPOSITORY_READ = "repository.read"
     REPOSITORY_WRITE = "repository.write"
     ENVIRONMENT_UPDATE = "environment.update"

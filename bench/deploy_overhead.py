@@ -106,7 +106,7 @@ class RawDocker:
         """Create, start, first 200 with `version`; seconds. The container is removed after it."""
         began = time.monotonic()
         settings = self._api.create_networking_config(
-            {RAW_NETWORK: EndpointConfig(self._api.api_version, ipv4_address=self._address)}
+            {RAW_NETWORK: EndpointConfig(self._api.api_version, ipv4_address=self._address)}  # type: ignore[arg-type]
         )
         host = self._api.create_host_config(network_mode=RAW_NETWORK)
         made = self._api.create_container(tag, networking_config=settings, host_config=host)

@@ -77,7 +77,7 @@ class HeldConnections:
                 raise ValueError(f"status {status}")
             self._count("opened")
             read = self._read_frame if status == 101 else self._read_chunk
-            while read(stream):  # type: ignore[operator]
+            while read(stream):
                 self._count("heard")
                 if self._stop.is_set():
                     return False

@@ -230,7 +230,7 @@ def _add(model: type[Base], rows: Rows) -> None:
     for start in range(0, len(rows), 10_000):
         portion = rows[start : start + 10_000]
         if is_update:
-            db.session.bulk_update_mappings(model, portion)  # type: ignore[arg-type]
+            db.session.bulk_update_mappings(model, portion)
         else:
             db.session.execute(insert(model), portion)
 

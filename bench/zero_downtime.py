@@ -182,7 +182,17 @@ def _print(done: Run) -> None:
                     dict(outcome.failures) or "",
                 ]
             )
-    headings = ("load", "rate", "sent", "failed", "p50 ms", "p95", "max", "longest gap", "")
+    headings: Sequence[str] = (
+        "load",
+        "rate",
+        "sent",
+        "failed",
+        "p50 ms",
+        "p95",
+        "max",
+        "longest gap",
+        "",
+    )
     print_table("Requests at a fixed rate while sites are switched", headings, rows)
     _print_switches(done)
     rows = []
@@ -209,8 +219,16 @@ def _print_switches(done: Run) -> None:
                 sum(not switch.agrees for switch in found),
             ]
         )
-    headings = ("switches of", "n", "median s", "receipts: sent", "lost")
-    headings += ("longest gap ms", "generator: lost", "disagree")
+    headings: Sequence[str] = (
+        "switches of",
+        "n",
+        "median s",
+        "receipts: sent",
+        "lost",
+        "longest gap ms",
+        "generator: lost",
+        "disagree",
+    )
     print_table("Switches, by their receipts and by the generator", headings, rows)
 
 

@@ -15,7 +15,7 @@ from app.accounts.public_keys import read_public_key
 from app.audit.operations import record
 from app.errors import Invalid
 from app.extensions import db, now
-from app.names import clean_email, clean_name
+from app.names import clean_email, clean_name, fold_email
 
 PASSWORD_LENGTH = (10, 1000)
 TOKEN_PREFIX = "mb_"  # noqa: S105 -- recognisable in a leak scan, not a secret
@@ -45,7 +45,7 @@ def hash_password(password: str) -> str:
 
 def check_password(email: str, password: str) -> User | None:
     """The person, if the password is theirs. Takes as long for an address nobody has."""
-    user = queries.find_user(email.strip().casefold())
+    user = queries.find_user(fold_email(email))
     try:
         _hasher.verify(user.password_hash if user else _nobody, password)
     except (VerificationError, InvalidHashError):

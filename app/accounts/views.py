@@ -21,6 +21,7 @@ from app.accounts.forms import (
 )
 from app.errors import Invalid, NotFound
 from app.installation import installation
+from app.names import EMAIL_LENGTH, fold_email
 from app.permissions import Permission
 from app.transactions import unit_of_work
 from app.web.access import public, requires
@@ -33,7 +34,7 @@ ATTEMPTS_PER_ACCOUNT = "8 per minute"
 
 
 def _attempted_account() -> str:
-    return f"account:{request.form.get('email', '').strip().casefold()[:254]}"
+    return f"account:{fold_email(request.form.get('email', ''))[:EMAIL_LENGTH]}"
 
 
 @blueprint.route("/sign-in/", methods=["GET", "POST"])

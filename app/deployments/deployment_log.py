@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 
-from app.logs.masking import Masker
+from app.logs.masking import LineMasker
 from app.logs.store import ChunkedLog
 
 WRITE_SECONDS = 0.2
 WRITE_BYTES = 64 * 1024
-LINE_BYTES = 4096
+LINE_LENGTH = 4096
 
 
 class DeploymentLog:
@@ -18,7 +18,7 @@ class DeploymentLog:
 
     def __init__(self, log: ChunkedLog, secrets: list[str]) -> None:
         self._log = log
-        self._masker = Masker(secrets)
+        self._masker = LineMasker(secrets, LINE_LENGTH)
         self._waiting: list[str] = []
         self._size = 0
         self._written_at = 0.0
@@ -34,9 +34,10 @@ class DeploymentLog:
         self.flush()
 
     def line(self, text: str) -> None:
-        """One line; a very long one is cut."""
-        masked = self._masker.mask(text)
-        cut = masked if len(masked) <= LINE_BYTES else masked[:LINE_BYTES] + " …"
+        """One line; of a very long one the beginning."""
+        cut = self._masker.line(text)
+        if cut is None:
+            return
         with self._lock:
             is_first = not self._waiting
             self._waiting.append(cut)

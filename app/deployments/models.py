@@ -44,7 +44,6 @@ class StepStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    UNDONE = "undone"
 
 
 class Deployment(Numbered, Outside, Base):

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.adapters.engine import LogLine
 from app.deployments.models import Container
 from app.extensions import db
-from app.logs.masking import Masker
+from app.logs.masking import LineMasker
 from app.logs.store import ChunkedLog
 
 LINE_LENGTH = 8192
@@ -42,14 +42,15 @@ class RuntimeWriter:
         text = self._places.get(container)
         return datetime.datetime.fromisoformat(text) if text else None
 
-    def write(self, container: str, lines: list[LogLine], masker: Masker) -> None:
+    def write(self, container: str, lines: list[LogLine], masker: LineMasker) -> None:
         """Append lines, and remember how far this container is written."""
         if not lines:
             return
-        name = container.removeprefix("moonbase-").partition("-")[2] or container
+        shown = [(line.at, masker.line(line.text)) for line in lines]
         text = "".join(
-            f"{line.at:%Y-%m-%d %H:%M:%S} {_short(name)} | {masker.mask(line.text)[:LINE_LENGTH]}\n"
-            for line in lines
+            f"{at:%Y-%m-%d %H:%M:%S} {_short(container)} | {masked}\n"
+            for at, masked in shown
+            if masked is not None
         )
         with self._lock:
             self._log.append(text)

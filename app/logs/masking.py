@@ -8,13 +8,15 @@ import re
 import urllib.parse
 from collections.abc import Iterable
 
+from app.adapters.lines import LONGEST_LINE
+
 SHORTEST = 8
 """Shorter values would blot out ordinary words (architecture §4)."""
 MASK = "••••••••"
 
 
 class Masker:
-    """Replaces secrets, also URL-, JSON-, base64- and hex-encoded ones, in a stream of pieces."""
+    """Replaces secrets, also URL-, JSON-, base64- and hex-encoded ones."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {
@@ -26,43 +28,32 @@ class Masker:
         }
         longest_first = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
-        self._reach = max(map(len, forms), default=1) - 1
-        self._held = ""
 
     def mask(self, text: str) -> str:
         """A whole text, masked."""
         return self._pattern.sub(MASK, text) if self._pattern else text
 
-    def feed(self, piece: str) -> str:
-        """The next piece of a stream: what is certain by now, masked.
 
-        Whole lines go out at once; of an unfinished one, as much as a secret could reach over is
-        held back. (The lines of a secret of several lines are secrets themselves.)
-        """
-        if self._pattern is None:
-            return piece
-        text = self._held + piece
-        ready, self._held = self._split(text, max(len(text) - self._reach, text.rfind("\n") + 1))
-        return ready
+class LineMasker:
+    """Masks and cuts the lines of one log.
 
-    def _split(self, text: str, safe: int) -> tuple[str, str]:
-        """Mask what lies before `safe`; matches that begin before it are taken whole."""
-        parts: list[str] = []
-        done = 0
-        assert self._pattern is not None  # noqa: S101 -- feed() returns early without one
-        for match in self._pattern.finditer(text):
-            if match.start() >= safe:
-                break
-            parts.append(text[done : match.start()] + MASK)
-            done = match.end()
-        cut = max(safe, done)
-        parts.append(text[done:cut])
-        return "".join(parts), text[cut:]
+    Adapters hand a line on in pieces of at most `LONGEST_LINE` characters. `shown` is how much of
+    a line a log keeps; it is less than a piece, so the rest of a line can be dropped whole, and
+    with it a secret that a piece's border has cut in two.
+    """
 
-    def flush(self) -> str:
-        """What was held back, masked; the stream ends here or pauses."""
-        held, self._held = self._held, ""
-        return self.mask(held)
+    def __init__(self, secrets: Iterable[str], shown: int) -> None:
+        self.mask = Masker(secrets).mask
+        self._shown = min(shown, LONGEST_LINE // 2)
+        self._is_inside = False
+
+    def line(self, piece: str) -> str | None:
+        """What to write for the next piece; None when it only continues a line."""
+        was_inside, self._is_inside = self._is_inside, len(piece) >= LONGEST_LINE
+        if was_inside:
+            return None
+        masked = self.mask(piece)
+        return masked if len(masked) <= self._shown else f"{masked[: self._shown]} …"
 
 
 def encodings_of(secret: str) -> set[str]:
@@ -72,10 +63,11 @@ def encodings_of(secret: str) -> set[str]:
     alignments is taken.
     """
     data = secret.encode()
+    quoted = (urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret))
     forms = {
         secret,
-        urllib.parse.quote(secret, safe=""),
-        urllib.parse.quote_plus(secret),
+        *quoted,
+        *(re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), text) for text in quoted),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         data.hex(),

@@ -14,15 +14,17 @@ from app.config import Settings
 
 PREFIX = "moonbase-"
 SHARED = "moonbase"
-"""The group of processes that read and write database, repositories, logs and `SITE_KEYS`."""
+"""The group of processes that share database, repositories, logs and the queue's socket."""
+KEYS = "moonbase-keys"
+"""The group of those that read `SITE_KEYS` and the session key."""
 DOCKER = "docker"
 
 MEMBERSHIPS: dict[str, tuple[str, ...]] = {
-    "web": (SHARED,),
-    "worker": (SHARED, DOCKER),
-    "scheduler": (SHARED,),
-    "observer": (SHARED, DOCKER),
-    "ssh": (SHARED,),
+    "web": (SHARED, KEYS),
+    "worker": (SHARED, KEYS, DOCKER),
+    "scheduler": (SHARED, KEYS),
+    "observer": (SHARED, KEYS, DOCKER),
+    "ssh": (SHARED, KEYS),
     "redis": (SHARED,),
     "ingress": (),
 }
@@ -61,7 +63,7 @@ def prepare_accounts(interpreter: str, root: Path) -> Accounts:
     own files, e.g. from a home directory that is closed to others."""
     if os.geteuid() != 0 or not shutil.which("useradd"):
         return Accounts(are_separate=False)
-    for group in (SHARED, DOCKER):
+    for group in (SHARED, KEYS, DOCKER):
         if not _has_group(group):
             subprocess.run(["groupadd", "--system", group], check=True)
     for account in MEMBERSHIPS:
@@ -76,47 +78,60 @@ def prepare_accounts(interpreter: str, root: Path) -> Accounts:
 
 def prepare_directories(settings: Settings, accounts: Accounts) -> None:
     """Make the folders of the installation, each open to just the processes that use it."""
-    shared = ("panel", "repositories", "logs", "tmp", "run", "redis", "secrets")
-    for name in shared:
-        _make(settings.data_dir / name, 0o2770, accounts, PREFIX + "web", SHARED)
+    data = settings.data_dir
+    for name in ("repositories", "logs", "tmp", "run", "redis"):
+        _make(data / name, Owner("web", SHARED, 0o2770), accounts)
+    _make(data / "panel", Owner("web", SHARED, 0o2770), accounts)
+    _make(data / "secrets", Owner("web", KEYS, 0o2771), accounts)
+    _make(data / "ingress", Owner("ingress", None, 0o700), accounts)
     for name in ("log", "supervisor"):
         # The supervisor, as root, writes and reads here: nobody else may lay a link or a file.
-        _make(settings.data_dir / name, 0o700, accounts, "root", None)
-    _make(settings.data_dir / "ingress", 0o700, accounts, PREFIX + "ingress", None)
+        _make(data / name, Owner(None, None, 0o700), accounts)
     if accounts.are_separate:
-        # The way in is open to all users; what lies behind it is not.
-        settings.data_dir.chmod(0o711)
-        (settings.data_dir / "secrets").chmod(0o2771)
-        _share_secrets(settings.data_dir / "secrets")
+        # The way in is open to all users; what lies behind it is not. What an operator's command
+        # has made as root (database, keys) belongs to the processes too.
+        data.chmod(0o711)
+        _give(data / "panel", Owner("web", SHARED, 0o660))
+        _give(data / "secrets", Owner("web", KEYS, 0o640))
+        _give(data / "secrets", Owner("ingress", KEYS, 0o640), "ingress.token")
+        _give(data / "secrets", Owner("ssh", KEYS, 0o600), "ssh_host.key")
 
 
-def _share_secrets(directory: Path) -> None:
-    group = grp.getgrnam(SHARED).gr_gid
-    for path in directory.iterdir():
-        if path.is_symlink():  # laid by a process of the group, to be given what it points to
-            continue
-        owner = pwd.getpwnam(PREFIX + "web").pw_uid
-        os.chown(path, owner, group)
-        path.chmod(0o640)
-    token = directory / "ingress.token"
-    if token.exists():
-        os.chown(token, pwd.getpwnam(PREFIX + "ingress").pw_uid, group)
-    host_key = directory / "ssh_host.key"
-    if host_key.exists():
-        os.chown(host_key, pwd.getpwnam(PREFIX + "ssh").pw_uid, group)
-        host_key.chmod(0o600)
+@dataclass(frozen=True)
+class Owner:
+    """Whose a file or folder is. `account` None is root, `group` None the account's own."""
+
+    account: str | None
+    group: str | None
+    mode: int
+
+    def numbers(self) -> tuple[int, int]:
+        """User and group id."""
+        entry = pwd.getpwnam(PREFIX + self.account if self.account else "root")
+        return entry.pw_uid, grp.getgrnam(self.group).gr_gid if self.group else entry.pw_gid
 
 
-def _make(path: Path, mode: int, accounts: Accounts, owner: str, group: str | None) -> None:
+def _make(path: Path, owner: Owner, accounts: Accounts) -> None:
+    """Make a folder. When it was somebody else's, e.g. of a time when all ran as root, all that
+    lies in it changes hands too."""
     path.mkdir(parents=True, exist_ok=True)
-    if accounts.are_separate:
-        entry = pwd.getpwnam(owner)
-        gid = grp.getgrnam(group).gr_gid if group else entry.pw_gid
-        for found in (path, *path.rglob("*")):
-            os.chown(found, entry.pw_uid, gid, follow_symlinks=False)
-            if group and found.is_file() and not found.is_symlink():
-                found.chmod(0o660)
-        path.chmod(mode)
+    if not accounts.are_separate:
+        return
+    numbers = owner.numbers()
+    if (path.stat().st_uid, path.stat().st_gid) != numbers:
+        for found in path.rglob("*"):
+            os.chown(found, *numbers, follow_symlinks=False)
+        os.chown(path, *numbers)
+    path.chmod(owner.mode)
+
+
+def _give(directory: Path, owner: Owner, pattern: str = "*") -> None:
+    """Hand the files in `directory` over. Links are left alone: a process of the group may have
+    laid one, to be given what it points to."""
+    for path in directory.glob(pattern):
+        if path.is_file() and not path.is_symlink():
+            os.chown(path, *owner.numbers(), follow_symlinks=False)
+            path.chmod(owner.mode)
 
 
 def _has_group(name: str) -> bool:

@@ -21,11 +21,11 @@ from app.adapters.engine import (
 )
 from app.background import create_background_app
 from app.deployments.pipeline.context import ROLE_WEB
-from app.deployments.runtime_writer import RuntimeWriter, masked_values_of
+from app.deployments.runtime_writer import LINE_LENGTH, RuntimeWriter, masked_values_of
 from app.errors import PanelError
 from app.extensions import db
 from app.installation import EXTENSION, Installation
-from app.logs.masking import Masker
+from app.logs.masking import LineMasker
 from app.logs.queries import log_store
 from app.routes.queries import load_feed
 
@@ -80,7 +80,7 @@ class Observer:
             return
         writer = self._writer(state.labels[LABEL_ENVIRONMENT])
         since = writer.last_line_at(state.name)
-        batch = _Batch(writer, state.name, Masker(secrets))
+        batch = _Batch(writer, state.name, LineMasker(secrets, LINE_LENGTH))
         try:
             for line in self._engine.follow_logs(state.name, since):
                 if since is None or line.at > since:
@@ -102,7 +102,11 @@ class _Batch:
     """Collects lines for a moment, so that a noisy site costs few writes."""
 
     def __init__(
-        self, writer: RuntimeWriter, container: str, masker: Masker, pause: float = RETRY_SECONDS
+        self,
+        writer: RuntimeWriter,
+        container: str,
+        masker: LineMasker,
+        pause: float = RETRY_SECONDS,
     ) -> None:
         self._writer, self._container, self._masker = writer, container, masker
         self._pause_after_error = pause

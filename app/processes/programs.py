@@ -66,7 +66,7 @@ def ingress_programs(settings: Settings) -> list[Program]:
         "INGRESS_NODE": NODE,
         "INGRESS_STATE_FILE": str(settings.data_dir / "ingress" / "feed.json"),
         "INGRESS_AGENT_PORT": str(settings.agent_port),
-        "INGRESS_PROBE_URL": f"http://127.0.0.1:{settings.sites_port}/",
+        "INGRESS_PROBE_URL": f"http://{settings.sites_address}:{settings.sites_port}/",
         "INGRESS_LISTEN": f"{settings.host}:{settings.sites_port}",
     }
     return [

@@ -15,6 +15,7 @@ from app.adapters.git.commands import parse_http_request
 from app.errors import PanelError
 from app.extensions import db, now
 from app.installation import installation
+from app.names import fold_email
 from app.repositories.access import Tips, authorise_git, finish_push
 from app.transactions import unit_of_work
 from app.web.access import public
@@ -55,7 +56,7 @@ def _find_person() -> User | None:
     if given is None or given.type != "basic" or not given.password:
         return None
     token = find_access_token(given.password)
-    if token is None or token.user.email != (given.username or "").strip().casefold():
+    if token is None or token.user.email != fold_email(given.username or ""):
         return None
     user = token.user
     if token.last_used_at is None or (now() - token.last_used_at).total_seconds() > 60:

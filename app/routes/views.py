@@ -17,14 +17,15 @@ from app.web.access import public
 
 blueprint = Blueprint("routes", __name__)
 
-HOLD_SECONDS = 10.0
+HOLD_SECONDS = 2.0
+"""Short, because the web process waits for this answer when it is stopped."""
 POLL_SECONDS = 0.05
 
 
 @blueprint.get("/feed")
 @public
 def feed() -> ResponseReturnValue:
-    """The routes, as soon as they are newer than what the node has; 204 after ten seconds."""
+    """The routes, as soon as they are newer than what the node has; 204 after two seconds."""
     _load_node()
     after = request.args.get("after", 0, type=int)
     epoch = request.args.get("epoch", "")

@@ -23,7 +23,6 @@ STATUSES = {
     "failed": Status(_l("Failed"), "red", "x"),
     "cancelled": Status(_l("Cancelled"), "secondary", "ban"),
     "skipped": Status(_l("Skipped"), "secondary", "minus"),
-    "undone": Status(_l("Undone"), "secondary", "arrow-back"),
     "deploying": Status(_l("Deploying"), "blue", "loader"),
     "up": Status(_l("Online"), "green", "check"),
     "empty": Status(_l("Not deployed yet"), "secondary", "circle-dashed"),

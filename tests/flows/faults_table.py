@@ -12,9 +12,9 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
 BEGIN, END = "<!-- faults:begin -->", "<!-- faults:end -->"
 HEADING = "## What it survives"
 INTRODUCTION = (
-    "Measured by the tests in `tests/flows`, on two shared processor cores with a lease of 2 s "
-    "(30 s by default). During each fault visitors ask the site 50 times a second, half of them on "
-    "kept connections. Written by `python -m tests.flows.faults_table`: do not edit by hand."
+    "On two shared processor cores; 50 requests a second, half of them on kept connections. “Over "
+    "after” is the time until the deployment is final, or until all routes or processes are back. "
+    "Written by `python -m tests.flows.faults_table`: do not edit by hand."
 )
 
 

@@ -12,7 +12,7 @@ from app.adapters.engine import LogLine
 from app.deployments.models import Container
 from app.deployments.runtime_writer import RuntimeWriter, masked_values_of
 from app.extensions import db
-from app.logs.masking import Masker
+from app.logs.masking import LineMasker
 from app.logs.queries import log_store
 from app.logs.store import CHUNK_BYTES, ChunkedLog
 from app.processes import observer as module
@@ -68,7 +68,7 @@ class FullDisk(RuntimeWriter):
 
     refusals = 2
 
-    def write(self, container: str, lines: list[LogLine], masker: Masker) -> None:
+    def write(self, container: str, lines: list[LogLine], masker: LineMasker) -> None:
         if lines and self.refusals:
             self.refusals -= 1
             raise OSError(28, "No space left on device")
@@ -77,7 +77,7 @@ class FullDisk(RuntimeWriter):
 
 def test_a_full_disk_loses_no_line_and_no_thread(tmp_path: Path) -> None:
     log = ChunkedLog(tmp_path / "log", 0, CHUNK_BYTES)
-    batch = module._Batch(FullDisk(log), "moonbase-1-web-1", Masker([]), pause=0.05)
+    batch = module._Batch(FullDisk(log), "moonbase-1-web-1", LineMasker([], 100), pause=0.05)
     batch.add(LogLine(datetime.datetime.now(datetime.UTC), "stdout", "still here"))
     wait_until(lambda: "still here" in log.read_all())
     batch.close()

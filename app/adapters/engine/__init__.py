@@ -139,10 +139,6 @@ class Engine(Protocol):
         """Create and start. A leftover of the same name that is ours is replaced."""
         ...
 
-    def restart_container(self, name: str) -> ContainerState:
-        """Start a stopped container again, as it was."""
-        ...
-
     def stop_container(self, name: str, grace_seconds: int) -> None:
         """SIGTERM, then SIGKILL after `grace_seconds`; silent when it is gone or stopped."""
         ...

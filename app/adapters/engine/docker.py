@@ -109,12 +109,6 @@ class DockerEngine:
                 self._connection.api().start(container)
             return container_state(self._connection.api().inspect_container(container))
 
-    def restart_container(self, name: str) -> ContainerState:
-        """Start a stopped container again, as it was; a running one runs on."""
-        with engine_errors():
-            self._connection.api().start(name)
-            return container_state(self._connection.api().inspect_container(name))
-
     def stop_container(self, name: str, grace_seconds: int) -> None:
         """SIGTERM, then SIGKILL after `grace_seconds`; silent when it is gone or stopped."""
         with engine_errors(), _silent(_GONE):

@@ -162,15 +162,6 @@ class FakeEngine:
             self._begin(container)
             return container.state
 
-    def restart_container(self, name: str) -> ContainerState:
-        self._asked("restart_container", name)
-        with self._changed:
-            if name not in self._containers:
-                raise Invalid(f"The container “{name}” is gone.")
-            if not self._containers[name].state.running:
-                self._begin(self._containers[name])
-            return self._containers[name].state
-
     def stop_container(self, name: str, grace_seconds: int) -> None:
         self._asked("stop_container", name)
         with self._changed:

@@ -82,6 +82,7 @@ class Context:
     retired: tuple[str, ...] = ()
     prober: Prober | None = None
     measured: Measured | None = None
+    switched_at: datetime.datetime | None = None
 
     @property
     def adapters(self) -> Adapters:

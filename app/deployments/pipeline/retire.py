@@ -10,7 +10,7 @@ from app.deployments import queries
 from app.deployments.models import Container, Receipt
 from app.deployments.pipeline.context import Context
 from app.deployments.pipeline.step import Step
-from app.extensions import db, now
+from app.extensions import db
 
 
 class Retire(Step):
@@ -56,7 +56,7 @@ class Retire(Step):
                     p95_ms=measured.p95_ms,
                     longest_gap_ms=measured.longest_gap_ms,
                     failures=measured.failures,
-                    switched_at=now(),
+                    switched_at=context.switched_at,
                 )
             )
             context.log.line(f"{measured.sent} requests while switching, {measured.failed} lost")

@@ -61,10 +61,14 @@ def _load_context(deployment: Deployment) -> Context | None:
         return load_context(deployment, installation(), log_store())
     except PanelError as error:
         finding = diagnose(error, "")
-        with unit_of_work():
-            outcome = Outcome(DeploymentStatus.FAILED, finding.sentence, finding.advice)
-            operations.close(deployment, outcome)
-        return None
+        outcome = Outcome(DeploymentStatus.FAILED, finding.sentence, finding.advice)
+    except Exception:
+        # An edge of the pipeline, like `_run_steps`: the environment must not stay taken.
+        logger.exception("deployment %s cannot be read", deployment.uuid)
+        outcome = Outcome(DeploymentStatus.FAILED, BROKEN, "Deploy again; tell an operator.")
+    with unit_of_work():
+        operations.close(deployment, outcome)
+    return None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from app.deployments.pipeline.context import Context
 from app.deployments.pipeline.step import Step
 from app.deployments.receipts import Prober
 from app.errors import Unavailable
-from app.extensions import db
+from app.extensions import db, now
 from app.routes import queries as routes
 from app.routes.operations import point_route
 
@@ -36,6 +36,7 @@ class SwitchTraffic(Step):
             context.prober.start()
         times = context.installation.settings.times
         wait_for_nodes(context.feed_version, times.route_effective, times.node_alive)
+        context.switched_at = now()
         context.log.line("Every ingress node sends visitors to the new containers")
         if context.had_containers:
             # Requests that were on their way to the old containers get their answer.
@@ -74,7 +75,7 @@ class SwitchTraffic(Step):
 def _prober(context: Context) -> Prober:
     settings = context.installation.settings
     return Prober(
-        ingress_host="127.0.0.1",
+        ingress_host=settings.sites_address,
         ingress_port=settings.sites_port,
         site_host=context.runnable.hosts[0],
     )
