@@ -5,10 +5,8 @@ They load neither forms nor templates nor rate limits, which is a fifth of a pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
 from sqlalchemy.orm import configure_mappers
@@ -53,58 +51,42 @@ def create_background_app(
 
 def real_adapters(settings: Settings) -> Adapters:
     """Docker, Git on disk and Redis, as the settings say; nothing is contacted yet."""
-    return _RealAdapters(settings)
+    return RealAdapters(settings)
 
 
-class _RealAdapters(Adapters):
+class RealAdapters:
     """Each is made when it is first asked for, and its library loaded only then: the scheduler
     never loads Docker's, nor the observer Git's."""
 
     def __init__(self, settings: Settings) -> None:
-        object.__setattr__(self, "settings", settings)
+        self._settings = settings
 
-    def __getattr__(self, name: str) -> Any:
-        """Only asked while the field is not set yet."""
-        if name not in _MAKERS:
-            raise AttributeError(name)
-        made = _MAKERS[name](self.__dict__["settings"])
-        object.__setattr__(self, name, made)
-        return made
+    @cached_property
+    def engine(self) -> Engine:
+        from app.adapters.engine.docker import DockerEngine
 
+        return DockerEngine(self._settings.docker_url)
 
-def _make_engine(settings: Settings) -> Engine:
-    from app.adapters.engine.docker import DockerEngine
+    @cached_property
+    def image_builder(self) -> ImageBuilder:
+        from app.adapters.image_builder.docker import DockerImageBuilder
 
-    return DockerEngine(settings.docker_url)
+        return DockerImageBuilder(self._settings.docker_url)
 
+    @cached_property
+    def repositories(self) -> RepositoryStore:
+        from app.adapters.git.store import DiskRepositoryStore
 
-def _make_image_builder(settings: Settings) -> ImageBuilder:
-    from app.adapters.image_builder.docker import DockerImageBuilder
+        return DiskRepositoryStore(
+            self._settings.data_dir / "repositories", self._settings.push_bytes
+        )
 
-    return DockerImageBuilder(settings.docker_url)
+    @cached_property
+    def job_queue(self) -> JobQueue:
+        from app.adapters.job_queue.redis import RedisJobQueue
 
+        return RedisJobQueue(self._settings.redis_url)
 
-def _make_repositories(settings: Settings) -> RepositoryStore:
-    from app.adapters.git.store import DiskRepositoryStore
-
-    return DiskRepositoryStore(settings.data_dir / "repositories", settings.push_bytes)
-
-
-def _make_job_queue(settings: Settings) -> JobQueue:
-    from app.adapters.job_queue.redis import RedisJobQueue
-
-    return RedisJobQueue(settings.redis_url)
-
-
-_MAKERS: Mapping[str, Callable[[Settings], Any]] = {
-    "engine": _make_engine,
-    "image_builder": _make_image_builder,
-    "repositories": _make_repositories,
-    "job_queue": _make_job_queue,
-}
-
-
-def load_adapters(adapters: Adapters) -> None:
-    """Make all of them now, for a process that forks: its children share what is loaded."""
-    for item in fields(Adapters):
-        getattr(adapters, item.name)
+    def load(self) -> None:
+        """Make all of them now, for a process that forks: its children share what is loaded."""
+        _ = self.engine, self.image_builder, self.repositories, self.job_queue

@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from flask import Flask
-from flask_bootstrap import Bootstrap5
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -55,7 +54,6 @@ def create_app(settings: Settings | None = None, adapters: Adapters | None = Non
     csrf.init_app(app)
     limiter.init_app(app)
     babel.init_app(app)
-    Bootstrap5(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True, compare_type=True)
     install_frame(app)
     for blueprint in PAGES:

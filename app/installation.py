@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 from flask import current_app
 
@@ -16,9 +16,25 @@ from app.config import Settings
 EXTENSION = "moonbase"
 
 
-@dataclass(frozen=True)
-class Adapters:
+class Adapters(Protocol):
     """The outside world, as handed to `create_app`; tests hand in fakes."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def image_builder(self) -> ImageBuilder: ...
+
+    @property
+    def repositories(self) -> RepositoryStore: ...
+
+    @property
+    def job_queue(self) -> JobQueue: ...
+
+
+@dataclass(frozen=True)
+class GivenAdapters:
+    """Adapters that are there already."""
 
     engine: Engine
     image_builder: ImageBuilder

@@ -30,7 +30,7 @@ from app.environments.models import Environment
 from app.environments.queries import find_environment
 from app.extensions import db
 from app.factory import create_app
-from app.installation import Adapters
+from app.installation import GivenAdapters
 from app.lifecycle.operations import NewApplication, create_application
 from app.organisations.models import Organisation
 from app.organisations.operations import add_member, create_organisation, sign_up
@@ -109,7 +109,7 @@ class Panel:
         self.builder = FakeImageBuilder(self.engine)
         self.store = DiskRepositoryStore(settings.data_dir / "repositories", settings.push_bytes)
         self.queue = FakeJobQueue()
-        self.adapters = Adapters(self.engine, self.builder, self.store, self.queue)
+        self.adapters = GivenAdapters(self.engine, self.builder, self.store, self.queue)
         self.app = create_app(settings, self.adapters)
 
     @contextmanager

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from app.adapters.engine import LABEL_INSTALLATION, LABEL_ROLE
+from app.adapters.engine import LABEL_INSTALLATION
 from app.deployments.models import Build, CurrentRelease, Deployment, DeploymentStatus, Release
-from app.deployments.pipeline.context import ROLE_IMAGE
 from app.deployments.queries import ACTIVE
 from app.extensions import db, now
 from app.installation import Installation
@@ -63,7 +62,7 @@ def _unknown_images(installation: Installation) -> list[str]:
     The engine is asked first: what is built meanwhile is not looked at, and what was being built
     belongs to a deployment that still runs or has a row by now.
     """
-    labels = {LABEL_INSTALLATION: load_feed().epoch, LABEL_ROLE: ROLE_IMAGE}
+    labels = {LABEL_INSTALLATION: load_feed().epoch}
     db.session.rollback()
     present = installation.adapters.engine.list_images(labels)
     running = db.session.scalar(

@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.adapters.image_builder.build_cgroup import delegate_builds
 from app.config import Settings
 
 PREFIX = "moonbase-"
@@ -56,6 +57,11 @@ class Accounts:
     def ingress(self) -> dict[str, str]:
         """Who Traefik runs as, for the process that opens its port as root and becomes it."""
         return {"INGRESS_ACCOUNT": f"{PREFIX}ingress"} if self.are_separate else {}
+
+    def delegate_builds(self) -> None:
+        """Let the worker limit builds, which it could do by itself only as root."""
+        if self.are_separate:
+            delegate_builds(pwd.getpwnam(f"{PREFIX}worker").pw_uid)
 
 
 def prepare_accounts(interpreter: str, root: Path) -> Accounts:

@@ -53,6 +53,7 @@ def _run(settings: Settings) -> int:
     kept_secret(settings.data_dir / "secrets" / "ingress.token")
     prepare_directories(settings, accounts)
     _say("Container engine", lambda: _ensure_engine(settings))
+    accounts.delegate_builds()
     _say("Base image", lambda: _ensure_base_images(settings))
     _say("Database", lambda: _flask(settings, "panel", "migrate"))
     prepare_directories(settings, accounts)  # what migrating made belongs to the processes too

@@ -18,9 +18,9 @@ from rq.worker_pool import WorkerPool
 
 from app.adapters.job_queue import Queue
 from app.adapters.job_queue.redis import RedisJobQueue
-from app.background import create_background_app, load_adapters
+from app.background import RealAdapters, create_background_app
+from app.config import Settings
 from app.extensions import db
-from app.installation import EXTENSION, Installation
 
 WORKERS = 2
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -43,10 +43,11 @@ class PanelWorker(rq.Worker):
 def main() -> None:
     """Work until SIGTERM; jobs under way are finished first."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    app = create_background_app()
-    here: Installation = app.extensions[EXTENSION]
-    load_adapters(here.adapters)
-    queue = RedisJobQueue(here.settings.redis_url)
+    settings = Settings.read()
+    adapters = RealAdapters(settings)
+    adapters.load()
+    app = create_background_app(settings, adapters)
+    queue = RedisJobQueue(settings.redis_url)
     pool = WorkerPool(
         [item.value for item in queues()],
         connection=queue.connection,

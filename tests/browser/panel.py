@@ -20,7 +20,7 @@ from app.adapters.job_queue.fake import FakeJobQueue
 from app.config import Settings, kept_secret
 from app.extensions import db
 from app.factory import create_app
-from app.installation import Adapters
+from app.installation import GivenAdapters
 from app.organisations.operations import sign_up
 from app.plans.operations import seed_plans
 from app.regions.operations import seed_regions
@@ -56,7 +56,7 @@ def running_panel(directory: Path) -> Iterator[Panel]:
     kept_secret(directory / "secrets" / "site.keys", SITE_KEY)
     engine = FakeEngine()
     repositories = DiskRepositoryStore(directory / "repositories", settings.push_bytes)
-    adapters = Adapters(engine, FakeImageBuilder(engine), repositories, FakeJobQueue())
+    adapters = GivenAdapters(engine, FakeImageBuilder(engine), repositories, FakeJobQueue())
     app = create_app(settings, adapters)
     with app.app_context():
         db.create_all()

@@ -18,6 +18,7 @@ from app.adapters.engine import Limits
 CGROUPS = Path("/sys/fs/cgroup")
 _PERIOD = 100_000  # microseconds; the kernel's default for processor quotas
 PREFIX = "moonbase-build-"  # then the pid of the maker, which tells whether it still lives
+DELEGATED = "moonbase-builds"  # where a user other than root may make them
 _V1_CONTROLLERS = ("memory", "pids", "cpu")
 # A killed container's group goes a moment after it: tries and seconds between them.
 _TRIES, _PAUSE = 50, 0.05
@@ -31,7 +32,7 @@ def build_cgroup(limits: Limits, root: Path = CGROUPS) -> Iterator[str | None]:
     for an engine on this kernel with the `cgroupfs` driver.
     """
     _sweep_abandoned(root)
-    name = f"{PREFIX}{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    name = f"{_parent(root)}{PREFIX}{os.getpid()}-{uuid.uuid4().hex[:12]}"
     try:
         _make(name, limits, root)
     except OSError:  # not root, a read-only mount, a controller that is missing
@@ -42,6 +43,35 @@ def build_cgroup(limits: Limits, root: Path = CGROUPS) -> Iterator[str | None]:
         yield f"/{name}"
     finally:
         _remove(name, root)
+
+
+def delegate_builds(user: int, root: Path = CGROUPS) -> None:
+    """Let `user` (its number) make such groups, in a group of its own; only root can do this.
+
+    Silent where there are no cgroups to give: builds then run without a limit on processes.
+    """
+    with suppress(OSError):
+        for folder in _tops(root):
+            group = folder / DELEGATED
+            if folder == root:
+                (root / "cgroup.subtree_control").write_text("+memory +pids +cpu")
+            group.mkdir(exist_ok=True)
+            for path in (group, *group.glob("cgroup.procs"), *group.glob("cgroup.subtree_control")):
+                os.chown(path, user, -1)
+
+
+def _tops(root: Path) -> list[Path]:
+    """The folders groups are made in: one under cgroup v2, one a controller under v1."""
+    if (root / "cgroup.controllers").exists():
+        return [root]
+    return [root / controller for controller in _V1_CONTROLLERS]
+
+
+def _parent(root: Path) -> str:
+    """Where this process makes its groups: at the top as root, else in what it was given."""
+    given = [folder / DELEGATED for folder in _tops(root)]
+    is_given = os.geteuid() != 0 and all(os.access(folder, os.W_OK) for folder in given)
+    return f"{DELEGATED}/" if is_given else ""
 
 
 def can_make_cgroups(root: Path = CGROUPS) -> bool:
@@ -58,8 +88,8 @@ def cpu_quota(limits: Limits) -> tuple[int, int]:
 def _make(name: str, limits: Limits, root: Path) -> None:
     quota, period = cpu_quota(limits)
     if (root / "cgroup.controllers").exists():
-        (root / "cgroup.subtree_control").write_text("+memory +pids +cpu")
         group = root / name
+        (group.parent / "cgroup.subtree_control").write_text("+memory +pids +cpu")
         group.mkdir()
         (group / "memory.max").write_text(str(limits.memory_bytes))
         _if_there(group / "memory.swap.max", "0")
@@ -84,7 +114,7 @@ def _if_there(file: Path, text: str) -> None:
 
 def _sweep_abandoned(root: Path) -> None:
     """Remove the groups whose maker was killed. The kernel refuses those with processes in them."""
-    for group in (*root.glob(f"{PREFIX}*"), *root.glob(f"*/{PREFIX}*")):
+    for group in root.glob(f"**/{PREFIX}*"):
         pid = group.name.removeprefix(PREFIX).partition("-")[0]
         if not Path(f"/proc/{pid}").exists():
             # Groups of containers whose engine was killed lie in it, too.

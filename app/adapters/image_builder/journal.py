@@ -64,7 +64,7 @@ def _remove_container(connection: DockerConnection, container: str, network: str
     api = connection.api()
     with suppress(NoSuchObject):
         settings = api.inspect_container(container)["HostConfig"]
-        in_group = settings.get("CgroupParent", "").startswith(f"/{PREFIX}")
+        in_group = f"/{PREFIX}" in settings.get("CgroupParent", "")
         if in_group or settings.get("NetworkMode") == network:
             api.remove_container(container, v=True, force=True)
 

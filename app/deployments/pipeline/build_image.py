@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from app.adapters.engine import LABEL_ROLE, Engine, ImageState, NetworkSpec
+from app.adapters.engine import LABEL_INSTALLATION, LABEL_ROLE, Engine, ImageState, NetworkSpec
 from app.adapters.image_builder import BuildRequest
 from app.deployments import queries
 from app.deployments.models import Build
-from app.deployments.pipeline.context import ROLE_IMAGE, ROLE_NETWORK, Context
+from app.deployments.pipeline.context import ROLE_NETWORK, Context
 from app.deployments.pipeline.step import Step
 from app.extensions import db
 from app.regions.operations import slice_of
@@ -51,7 +51,8 @@ class BuildImage(Step):
         context.image_tag = tag_of(context)
         request = BuildRequest(
             tag=context.image_tag,
-            labels=context.labels(ROLE_IMAGE),
+            # One label only: each one is a step of the build, a twentieth of a second long.
+            labels={LABEL_INSTALLATION: context.subject.installation_id},
             limits=context.configuration.build_limits,
             timeout_seconds=context.installation.settings.times.build,
             network=network.name,

@@ -32,7 +32,6 @@ JOURNAL_PREFIX = "build-"
 """In front of a deployment's uuid: the file in which its build notes what it makes."""
 ROLE_WEB = "web"
 ROLE_COMMAND = "command"
-ROLE_IMAGE = "image"
 ROLE_NETWORK = "network"
 
 
