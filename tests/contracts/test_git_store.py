@@ -24,6 +24,7 @@ from tests.contracts.git_client import GitClient, GitFailed
 
 ALICE = Author("Alice", "alice@example.com")
 KEY = "0b54f1c2-7a0e-4a2b-9d1e-3f5a6b7c8d9e"
+OTHER = "7d0c2a5e-95d1-4d5c-8d3f-0f7a3b1c9e44"
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ class TestLife:
             store.branches(KEY)
 
     @pytest.mark.parametrize(
-        "key", ["", "..", "demo", "../" + KEY, KEY.upper(), KEY + "\n", "--help", str(uuid.uuid4())]
+        "key", ["", "..", "demo", "../" + KEY, KEY.upper(), KEY + "\n", "--help", OTHER]
     )
     def test_other_keys_are_not_found(self, store: RepositoryStore, key: str) -> None:
         for ask in (store.branches, store.size, lambda k: store.serve(k, GitService.UPLOAD_PACK)):
