@@ -41,7 +41,8 @@ def create_background_app(
     # closed, e.g. at its restart, is noticed before it is used.
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, "pool_pre_ping": True}
     app.config["TESTING"] = settings.is_testing
-    keyrings.RINGS.site = keyrings.KeyRing.kept_in(settings.data_dir / "secrets" / "site.keys")
+    ring = keyrings.KeyRing.kept_in(settings.data_dir / "secrets" / "site.keys")
+    app.extensions[keyrings.EXTENSION] = ring
     app.extensions[EXTENSION] = Installation(settings, adapters or real_adapters(settings))
     db.init_app(app)
     # Now rather than at the first query: a worker's children and gunicorn's inherit it ready-made.

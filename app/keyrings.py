@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from flask import current_app
 from sqlalchemy import Text
 from sqlalchemy.types import TypeDecorator
 
@@ -39,13 +40,8 @@ class KeyRing:
             ) from error
 
 
-class _Rings:
-    """The rings of this process; `create_app` fills them before the first query."""
-
-    site: KeyRing | None = None
-
-
-RINGS = _Rings()
+EXTENSION = "moonbase.site_keys"
+"""Where an app keeps its ring of `SITE_KEYS`, so that two apps in one process keep apart."""
 
 
 class Encrypted(TypeDecorator[str]):
@@ -62,6 +58,4 @@ class Encrypted(TypeDecorator[str]):
 
 
 def _site_ring() -> KeyRing:
-    if RINGS.site is None:
-        raise RuntimeError("the site key ring is not loaded; create_app() does that")
-    return RINGS.site
+    return cast(KeyRing, current_app.extensions[EXTENSION])

@@ -7,7 +7,7 @@ from blinker import Namespace
 _signals = Namespace()
 
 repository_pushed = _signals.signal("repository-pushed")
-"""Sent after the commit with `application_id`, `branches` (whose tips moved) and `person_id`."""
+"""Sent after the commit with `application_id` and `branches` (those whose tip moved)."""
 
 step_started = _signals.signal("step-started")
 """Sent by the pipeline runner with `deployment` (uuid) and `step` (name), before the step."""

@@ -43,11 +43,8 @@ def clean_up() -> None:
     cleanup.remove_old_images(installation())
 
 
-def deploy_pushed(environment_id: int, person_id: int = 0) -> None:
-    """Deploy an environment that wants it after a push, if something waits there.
-
-    `person_id` is who pushed; 0 when the scheduler asks, for a push whose signal was lost.
-    """
+def deploy_pushed(environment_id: int) -> None:
+    """Deploy an environment that wants it after a push, if something waits there."""
     with unit_of_work():
         environment = db.session.get(Environment, environment_id)
         if environment is None or not environment.is_deployed_on_push:
@@ -59,22 +56,20 @@ def deploy_pushed(environment_id: int, person_id: int = 0) -> None:
         if queries.newest_deployed_commit(environment.id) == tracked.head:
             return
         try:
-            operations.request_deployment(
-                environment, installation().adapters.repositories, db.session.get(User, person_id)
-            )
+            pusher = db.session.get(User, tracked.pushed_by_id) if tracked.pushed_by_id else None
+            store = installation().adapters.repositories
+            operations.request_deployment(environment, store, pusher)
         except Invalid:
             # The branch was deleted between the push and now: there is nothing to deploy.
             return
 
 
-def _enqueue_pushed(
-    sender: object, application_id: int, branches: list[str], person_id: int
-) -> None:
+def _enqueue_pushed(sender: object, application_id: int, branches: list[str]) -> None:
     for environment in list_tracking(application_id, branches):
         tracked = find_tracked_branch(environment.id)
         if environment.is_deployed_on_push and tracked and tracked.head:
             key = f"pushed-{environment.id}-{tracked.head[:12]}"
-            enqueue(Queue.DEPLOYMENTS, DEPLOY_PUSHED_JOB, environment.id, person_id, key=key)
+            enqueue(Queue.DEPLOYMENTS, DEPLOY_PUSHED_JOB, environment.id, key=key)
 
 
 repository_pushed.connect(_enqueue_pushed)

@@ -40,5 +40,7 @@ class TrackedBranch(Numbered, Base):
     author: Mapped[str] = mapped_column(default="")
     committed_at: Mapped[datetime.datetime | None]
     deployed: Mapped[str | None]
+    pushed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    """Who moved the branch last, for a deployment that follows from it."""
     waiting: Mapped[int] = mapped_column(default=0)
     """How many commits of the branch are not deployed."""

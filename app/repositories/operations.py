@@ -36,13 +36,9 @@ def record_push(
     repository.pushed_at = now()
     environments = list_tracking(application_id, list(branches))
     for environment in environments:
-        refresh_branch(environment, store)
+        refresh_branch(environment, store).pushed_by_id = person_id
     moved = list(branches)
-    after_commit(
-        lambda: repository_pushed.send(
-            application_id=application_id, branches=moved, person_id=person_id
-        )
-    )
+    after_commit(lambda: repository_pushed.send(application_id=application_id, branches=moved))
     return len(environments)
 
 

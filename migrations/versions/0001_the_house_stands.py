@@ -338,10 +338,12 @@ def upgrade() -> None:
     sa.Column('author', sa.String(), nullable=False),
     sa.Column('committed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('deployed', sa.String(), nullable=True),
+    sa.Column('pushed_by_id', sa.Integer(), nullable=True),
     sa.Column('waiting', sa.Integer(), nullable=False),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['environment_id'], ['environments.id'], name=op.f('fk_tracked_branches_environment_id_environments'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['pushed_by_id'], ['users.id'], name=op.f('fk_tracked_branches_pushed_by_id_users'), ondelete='SET NULL'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tracked_branches')),
     sa.UniqueConstraint('environment_id', name=op.f('uq_tracked_branches_environment_id'))
     )

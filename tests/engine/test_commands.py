@@ -62,6 +62,7 @@ def test_command_and_address_only_when_given() -> None:
 
 def test_a_network_has_its_one_subnet() -> None:
     settings = network_settings(NetworkSpec("net-1", "10.213.0.32/27", {"a": "b"}))
-    assert settings["IPAM"]["Config"] == [{"Subnet": "10.213.0.32/27"}]
+    pool = {"Subnet": "10.213.0.32/27", "IPRange": "10.213.0.48/28", "Gateway": "10.213.0.33"}
+    assert settings["IPAM"]["Config"] == [pool]
     assert settings["Driver"] == "bridge"
     assert settings["Labels"] == {"a": "b"}

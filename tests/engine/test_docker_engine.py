@@ -85,8 +85,7 @@ def test_rights_are_few_but_enough(case: EngineCase) -> None:
     assert f"CapEff:\t{rights:016x}" in lines
     assert f"CapBnd:\t{rights:016x}" in lines
     assert "NoNewPrivs:\t1" in lines
-    assert lines[-3] == "fine"
-    assert lines[-1] == "refused"
+    assert {"fine", "refused"} <= set(lines)  # errors come on a stream of their own, in any order
 
 
 def test_processes_are_limited(case: EngineCase) -> None:

@@ -24,7 +24,7 @@ def render(rows: list[Fault]) -> str:
     ordered = sorted(rows, key=lambda row: order.index(row.group))
     parts = [INTRODUCTION]
     for group, members in itertools.groupby(ordered, key=lambda row: row.group):
-        lines = ["| Fault | What happens | Requests | Lost | Over after | Promised |"]
+        lines = ["| Fault | What happens | Requests | Lost | Over after | Limit |"]
         lines.append("|---|---|--:|--:|--:|--:|")
         lines += [_line(row) for row in members]
         parts.append(f"### {group}\n\n" + "\n".join(lines))

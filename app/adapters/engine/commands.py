@@ -72,8 +72,12 @@ def network_settings(spec: NetworkSpec) -> dict[str, Any]:
     What the engine gives out by itself comes from the upper half; the lower half is for addresses
     that are fixed beforehand.
     """
-    upper_half = str(list(ipaddress.ip_network(spec.subnet).subnets())[-1])
-    pool = {"Subnet": spec.subnet, "IPRange": upper_half}
+    network = ipaddress.ip_network(spec.subnet)
+    pool = {
+        "Subnet": spec.subnet,
+        "IPRange": str(list(network.subnets())[-1]),
+        "Gateway": str(next(network.hosts())),  # else the engine takes one of its own range
+    }
     return {
         "Name": spec.name,
         "CheckDuplicate": True,

@@ -114,7 +114,8 @@ def _if_there(file: Path, text: str) -> None:
 
 def _sweep_abandoned(root: Path) -> None:
     """Remove the groups whose maker was killed. The kernel refuses those with processes in them."""
-    for group in root.glob(f"**/{PREFIX}*"):
+    patterns = (f"{top}{given}{PREFIX}*" for top in ("", "*/") for given in ("", f"{DELEGATED}/"))
+    for group in (found for pattern in patterns for found in root.glob(pattern)):
         pid = group.name.removeprefix(PREFIX).partition("-")[0]
         if not Path(f"/proc/{pid}").exists():
             # Groups of containers whose engine was killed lie in it, too.
