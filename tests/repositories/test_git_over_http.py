@@ -250,11 +250,14 @@ def test_an_environment_that_wants_it_is_deployed_after_a_push(
     with panel.work():
         wanted = EnvironmentSettings("main", 1, is_deployed_on_push=True)
         update_environment(environment("test"), wanted, 1, user_of(ALICE))
-        expected = (environment("test").id, user_of(DORA).id)
     work = laptop(DORA).clone(f"{address}/demo.git")
     work.commit("A change", {"x": "x"})
     work.push(f"{address}/demo.git")
-    assert panel.queue.jobs == [(DEPLOY_PUSHED_JOB, expected)]
+    with panel.app.app_context():
+        row = environment("test")
+        assert panel.queue.jobs == [(DEPLOY_PUSHED_JOB, (row.id,))]
+        tracked = find_tracked_branch(row.id)
+        assert tracked and tracked.pushed_by_id == user_of(DORA).id
 
 
 def test_a_push_survives_a_queue_that_is_down(
