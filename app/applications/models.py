@@ -44,6 +44,8 @@ class Collaborator(Numbered, Base):
 
     application_id: Mapped[int] = mapped_column(ForeignKey("applications.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id", ondelete="CASCADE"), index=True)
+    """Access ends with the membership: who is let in again later begins without it."""
     access: Mapped[Access]
 
     application: Mapped[Application] = relationship(back_populates="collaborators")

@@ -27,7 +27,8 @@ def create_application(
     )
     member = find_member(organisation.id, actor.id)
     if member and member.role == Role.REGULAR:
-        application.collaborators.append(Collaborator(user=actor, access=Access.COLLABORATOR))
+        own = Collaborator(user=actor, member_id=member.id, access=Access.COLLABORATOR)
+        application.collaborators.append(own)
     db.session.add(application)
     db.session.flush()
     record("application.create", address, actor=actor, organisation_id=organisation.id)
@@ -50,13 +51,15 @@ def rename_application(application: Application, name: str, actor: User) -> None
 def add_collaborator(application: Application, email: str, access: Access, actor: User) -> None:
     """Give access to a member of the organisation (checklist 4); again to change it."""
     user = find_user(clean_email(email))
-    if user is None or find_member(application.organisation_id, user.id) is None:
+    member = find_member(application.organisation_id, user.id) if user else None
+    if user is None or member is None:
         raise Invalid("Only members of the organisation can be given access.", "email")
     present = next((row for row in application.collaborators if row.user_id == user.id), None)
     if present:
         present.access = access
     else:
-        application.collaborators.append(Collaborator(user=user, access=access))
+        row = Collaborator(user=user, member_id=member.id, access=access)
+        application.collaborators.append(row)
     record(
         "collaborator.add",
         application.slug,

@@ -161,15 +161,18 @@ def upgrade() -> None:
     op.create_table('collaborators',
     sa.Column('application_id', sa.Integer(), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('member_id', sa.Integer(), nullable=False),
     sa.Column('access', sa.String(length=32), nullable=False),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['application_id'], ['applications.id'], name=op.f('fk_collaborators_application_id_applications'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['member_id'], ['members.id'], name=op.f('fk_collaborators_member_id_members'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_collaborators_user_id_users'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_collaborators')),
     sa.UniqueConstraint('application_id', 'user_id', name=op.f('uq_collaborators_application_id'))
     )
     with op.batch_alter_table('collaborators', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_collaborators_member_id'), ['member_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_collaborators_user_id'), ['user_id'], unique=False)
 
     op.create_table('environments',
@@ -461,6 +464,7 @@ def downgrade() -> None:
     op.drop_table('environments')
     with op.batch_alter_table('collaborators', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_collaborators_user_id'))
+        batch_op.drop_index(batch_op.f('ix_collaborators_member_id'))
 
     op.drop_table('collaborators')
     with op.batch_alter_table('ssh_keys', schema=None) as batch_op:

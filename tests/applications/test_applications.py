@@ -13,9 +13,9 @@ from app.domains.queries import find_domain, list_hosts
 from app.environments.queries import list_environments
 from app.errors import Invalid
 from app.lifecycle.operations import NewApplication, create_application
-from app.organisations.operations import remove_member
+from app.organisations.operations import add_member, remove_member
 from app.organisations.queries import find_member
-from app.permissions import LOOK, WORK, Access, Permission
+from app.permissions import LOOK, WORK, Access, Permission, Role
 from app.repositories.queries import find_tracked_branch, load_repository
 from tests.panel import (
     ALICE,
@@ -156,3 +156,16 @@ def test_what_each_access_allows(panel: Panel) -> None:
         assert Permission.MEMBERS_UPDATE not in rights_on(application(), user_of(DORA))
         assert rights_on(application(), user_of(ALICE)) == frozenset(Permission)
         assert rights_on(application(), user_of(CHARLIE)) == frozenset()
+
+
+def test_access_ends_with_the_membership_and_does_not_come_back_by_itself(panel: Panel) -> None:
+    with panel.work():
+        owner, bob = user_of(ALICE), user_of(BOB)
+        organisation = application().organisation
+        member = find_member(organisation.id, bob.id)
+        assert member and rights_on(application(), bob)
+        remove_member(member, owner)
+    with panel.work():
+        add_member(application().organisation, user_of(BOB).email, Role.REGULAR, user_of(ALICE))
+    with panel.work():
+        assert rights_on(application(), user_of(BOB)) == frozenset()
