@@ -21,6 +21,7 @@ class Plan(Numbered, Outside, Base):
     pids: Mapped[int] = mapped_column(default=256)
     live_containers: Mapped[int] = mapped_column(default=4)
     build_memory_mb: Mapped[int] = mapped_column(default=2048)
+    build_cpus: Mapped[float] = mapped_column(default=2.0)
 
 
 class Subscription(Numbered, Base):

@@ -51,7 +51,7 @@ def resolve_configuration(environment: Environment) -> Configuration:
         secrets=(automatic["SECRET_KEY"], *(row.value for row in own if row.is_secret)),
         containers=min(environment.containers, plan.live_containers),
         limits=limits,
-        build_limits=Limits(plan.build_memory_mb * MEGABYTE, plan.cpus, plan.pids * 4),
+        build_limits=Limits(plan.build_memory_mb * MEGABYTE, plan.build_cpus, plan.pids * 4),
         release_commands=tuple((row.label, row.command) for row in commands),
         port=int(port) if port.isdigit() else None,
     )

@@ -48,6 +48,7 @@ def upgrade() -> None:
     sa.Column('pids', sa.Integer(), nullable=False),
     sa.Column('live_containers', sa.Integer(), nullable=False),
     sa.Column('build_memory_mb', sa.Integer(), nullable=False),
+    sa.Column('build_cpus', sa.Double(), nullable=False),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('uuid', sa.String(), nullable=False),
