@@ -169,7 +169,14 @@ def test_a_release_command_that_fails_or_hangs_ends_the_deployment(bad: RunningP
         assert done.status == DeploymentStatus.FAILED
         assert sentence in done.sentence
         assert "===== docker release commands =====" in bad.log(done.uuid)
+    _set_release_command(bad, "commands", "true")
+    entrypoint = GOOD + 'ENTRYPOINT ["/bin/serve"]\n'
+    bad.push("commands", {"Dockerfile": entrypoint})
+    done = bad.deploy("commands")
+    assert done.status == DeploymentStatus.FAILED
+    assert "ENTRYPOINT “/bin/serve”" in done.sentence
     _set_release_command(bad, "commands", None)
+    bad.push("commands", {"Dockerfile": GOOD})
     assert bad.deploy("commands").status == DeploymentStatus.SUCCEEDED
 
 

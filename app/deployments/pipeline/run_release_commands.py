@@ -50,11 +50,24 @@ class RunReleaseCommands(Step):
         if result.cancelled:
             return
         if result.timed_out:
-            raise Invalid(f"{_named(label)} ran longer than {seconds / 60:g} minutes.")
+            hint = self._entrypoint_hint(context)
+            raise Invalid(f"{_named(label)} ran longer than {seconds / 60:g} minutes.{hint}")
         if result.oom_killed:
             raise Invalid(f"{_named(label)} was killed: it used too much memory.")
         if result.exit_code != 0:
-            raise Invalid(f"{_named(label)} failed with exit code {result.exit_code}.")
+            hint = self._entrypoint_hint(context)
+            raise Invalid(f"{_named(label)} failed with exit code {result.exit_code}.{hint}")
+
+    def _entrypoint_hint(self, context: Context) -> str:
+        """An ENTRYPOINT that starts the server swallows the command (L1965–1972): name it."""
+        image = context.adapters.engine.inspect_image(context.runnable.image)
+        if image is None or not image.entrypoint:
+            return ""
+        words = " ".join(image.entrypoint)
+        return (
+            f" The image has the ENTRYPOINT “{words}”: if that starts the server instead of the "
+            "command it is given, start the server with CMD."
+        )
 
     def undo(self, context: Context) -> None:
         engine = context.adapters.engine
