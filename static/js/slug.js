@@ -25,4 +25,6 @@ slug.addEventListener("input", () => {
   isOwn = slug.value !== "";
   preview();
 });
+// Somebody may have typed before this script was there.
+if (!isOwn) slug.value = suggest(name.value);
 preview();
