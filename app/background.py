@@ -16,13 +16,15 @@ from app.adapters.engine import Engine
 from app.adapters.git import RepositoryStore
 from app.adapters.image_builder import ImageBuilder
 from app.adapters.job_queue import JobQueue
+from app.adapters.mail import Mailer
 from app.config import Settings
-from app.deployments import jobs
+from app.deployments import jobs as deployments_jobs
 from app.extensions import db
 from app.installation import EXTENSION, Adapters, Installation
+from app.mails import jobs as mails_jobs
 
 ROOT = Path(__file__).parent.parent
-JOBS = (jobs,)
+JOBS = (deployments_jobs, mails_jobs)
 """Rooms whose jobs listen to signals: imported so that they do in every process."""
 
 
@@ -87,6 +89,16 @@ class RealAdapters:
         from app.adapters.job_queue.redis import RedisJobQueue
 
         return RedisJobQueue(self._settings.redis_url)
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        if self._settings.mail_url:
+            from app.adapters.mail.smtp import SMTPMailer
+
+            return SMTPMailer(self._settings.mail_url)
+        from app.adapters.mail.files import FileMailer
+
+        return FileMailer(self._settings.data_dir / "mail")
 
     def load(self) -> None:
         """Make all of them now, for a process that forks: its children share what is loaded."""

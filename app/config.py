@@ -75,6 +75,10 @@ class Settings:
     """Builds refuse to start below this much free disk."""
     is_https: bool = False
     """Whether browsers reach the panel over TLS: cookies are then `__Host-` and secure."""
+    mail_url: str = ""
+    """`smtp://…` or `smtps://…`; empty: letters are written to `mail/` in the data directory."""
+    mail_sender: str = ""
+    """Who mails come from; empty: `moonbase@` the panel's host."""
     proxies: int = 0
     """How many reverse proxies of the operator's stand in front of the panel: whom they name in
     X-Forwarded-For is who asks. With 0 that header is anybody's word and not believed."""
@@ -105,6 +109,7 @@ class Settings:
             "redis_url": self.redis_url or f"unix://{self.data_dir}/run/redis.sock",
             "internal_port": self.internal_port or self.port + 1,
             "agent_port": self.agent_port or self.port + 2,
+            "mail_sender": self.mail_sender or f"moonbase@{self.panel_host}",
             "secret_key": self.secret_key or kept_secret(self.data_dir / "secrets" / "session.key"),
         }
         values = {item.name: getattr(self, item.name) for item in fields(self)} | chosen
@@ -129,6 +134,9 @@ class Settings:
 
     @property
     def panel_url(self) -> str:
+        """Where browsers reach the panel; behind TLS the reverse proxy has the usual port."""
+        if self.is_https:
+            return f"https://{self.panel_host}"
         return f"http://{self.panel_host}:{self.port}"
 
     @property

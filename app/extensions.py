@@ -12,9 +12,9 @@ import uuid
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Engine, Enum, MetaData, event
+from sqlalchemy import DateTime, Engine, Enum, ForeignKey, MetaData, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
 
 NAMING = {
@@ -87,6 +87,16 @@ class Outside:
     """A name that may be shown to the world: guessing the next one is hopeless."""
 
     uuid: Mapped[str] = mapped_column(unique=True, default=lambda: str(uuid.uuid4()))
+
+
+class Trashable:
+    """Can lie in the trash for a while: out of sight, its names still taken (checklist Part 2)."""
+
+    trashed_at: Mapped[datetime.datetime | None] = mapped_column(index=True)
+
+    @declared_attr
+    def trashed_by_id(cls) -> Mapped[int | None]:  # noqa: N805
+        return mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
 
 
 db = SQLAlchemy(model_class=Base)

@@ -9,6 +9,7 @@ from flask_login import LoginManager
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import app.platform_status.models  # noqa: F401 -- its tables
 from app import cli
 from app.accounts import queries as accounts
 from app.accounts.views import blueprint as accounts_blueprint

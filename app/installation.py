@@ -11,6 +11,7 @@ from app.adapters.engine import Engine
 from app.adapters.git import RepositoryStore
 from app.adapters.image_builder import ImageBuilder
 from app.adapters.job_queue import JobQueue
+from app.adapters.mail import Mailer
 from app.config import Settings
 
 EXTENSION = "moonbase"
@@ -31,6 +32,9 @@ class Adapters(Protocol):
     @property
     def job_queue(self) -> JobQueue: ...
 
+    @property
+    def mailer(self) -> Mailer: ...
+
 
 @dataclass(frozen=True)
 class GivenAdapters:
@@ -40,6 +44,7 @@ class GivenAdapters:
     image_builder: ImageBuilder
     repositories: RepositoryStore
     job_queue: JobQueue
+    mailer: Mailer
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,47 @@ class Permission(StrEnum):
 
     ACCOUNT_OWN = "account.own"
     """Anyone signed in, on their own account."""
+    INSTALLATION_OPERATE = "installation.operate"
+    """The machines themselves: given by `User.is_operator`, by no role in an organisation."""
     ORGANISATION_READ = "organisation.read"
     ORGANISATION_UPDATE = "organisation.update"
+    ORGANISATION_DELETE = "organisation.delete"
     MEMBERS_UPDATE = "members.update"
     AUDIT_READ = "audit.read"
+    TRASH_UPDATE = "trash.update"
+    """See an organisation's trash, restore from it, empty it before its time."""
     APPLICATION_CREATE = "application.create"
     APPLICATION_READ = "application.read"
     APPLICATION_UPDATE = "application.update"
+    APPLICATION_DELETE = "application.delete"
+    APPLICATION_TRANSFER = "application.transfer"
+    COLLABORATORS_UPDATE = "collaborators.update"
+    SITE_READ = "site.read"
+    """The site as its editor sees it: its name, its addresses, its forms."""
+    CONTENT_UPDATE = "content.update"
+    """Fill in and publish a site's forms."""
     REPOSITORY_READ = "repository.read"
     REPOSITORY_WRITE = "repository.write"
+    ENVIRONMENT_CREATE = "environment.create"
     ENVIRONMENT_UPDATE = "environment.update"
+    ENVIRONMENT_DELETE = "environment.delete"
+    DOMAINS_UPDATE = "domains.update"
     VARIABLES_READ = "variables.read"
+    VARIABLES_REVEAL = "variables.reveal"
+    """See the value of a secret; each look is an audit line."""
     VARIABLES_UPDATE = "variables.update"
     DEPLOYMENT_READ = "deployment.read"
     DEPLOYMENT_CREATE = "deployment.create"
     LOGS_READ = "logs.read"
+
+
+class Scope(StrEnum):
+    """How far an access token reaches; each holds what the one before it does."""
+
+    READ = "read"
+    DEPLOY = "deploy"
+    WRITE = "write"
+    ADMIN = "admin"
 
 
 class Role(StrEnum):
@@ -33,17 +59,23 @@ class Role(StrEnum):
     OWNER = "owner"
     ADMINISTRATOR = "administrator"
     REGULAR = "regular"
+    SITE_EDITOR = "site_editor"
+    """Sees nothing but forms and content of the sites given to them."""
 
 
 class Access(StrEnum):
-    """What a regular member was given on one application (A6): look, or work on it too."""
+    """What a member was given on one application (A6): its content, a look at it, or work on it.
+    A site editor is given content only."""
 
+    EDITOR = "editor"
     VIEWER = "viewer"
     COLLABORATOR = "collaborator"
 
 
+EDIT = frozenset({Permission.SITE_READ, Permission.CONTENT_UPDATE})
 LOOK = frozenset(
     {
+        Permission.SITE_READ,
         Permission.APPLICATION_READ,
         Permission.REPOSITORY_READ,
         Permission.DEPLOYMENT_READ,
@@ -51,21 +83,29 @@ LOOK = frozenset(
     }
 )
 WORK = LOOK | {
+    Permission.CONTENT_UPDATE,
     Permission.APPLICATION_UPDATE,
     Permission.REPOSITORY_WRITE,
+    Permission.ENVIRONMENT_CREATE,
     Permission.ENVIRONMENT_UPDATE,
+    Permission.ENVIRONMENT_DELETE,
+    Permission.DOMAINS_UPDATE,
     Permission.VARIABLES_READ,
+    Permission.VARIABLES_REVEAL,
     Permission.VARIABLES_UPDATE,
     Permission.DEPLOYMENT_CREATE,
 }
-EVERYTHING = frozenset(Permission)
+EVERYTHING = frozenset(Permission) - {Permission.INSTALLATION_OPERATE}
+OF_OWNERS = frozenset({Permission.ORGANISATION_UPDATE, Permission.ORGANISATION_DELETE})
 
 ORGANISATION_RIGHTS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: EVERYTHING,
-    Role.ADMINISTRATOR: EVERYTHING - {Permission.ORGANISATION_UPDATE},
+    Role.ADMINISTRATOR: EVERYTHING - OF_OWNERS,
     Role.REGULAR: frozenset({Permission.ORGANISATION_READ, Permission.APPLICATION_CREATE}),
+    Role.SITE_EDITOR: frozenset(),
 }
 APPLICATION_RIGHTS: dict[Access, frozenset[Permission]] = {
+    Access.EDITOR: EDIT,
     Access.VIEWER: LOOK,
     Access.COLLABORATOR: WORK,
 }
@@ -75,3 +115,13 @@ def rights_of(role: Role, access: Access | None = None) -> frozenset[Permission]
     """All rights a member has on an application: by the organisation and by being given access."""
     given = APPLICATION_RIGHTS[access] if access else frozenset()
     return ORGANISATION_RIGHTS[role] | given
+
+
+_READING = LOOK | {Permission.ORGANISATION_READ, Permission.VARIABLES_READ}
+SCOPE_RIGHTS: dict[Scope, frozenset[Permission]] = {
+    Scope.READ: _READING,
+    Scope.DEPLOY: _READING | {Permission.DEPLOYMENT_CREATE},
+    Scope.WRITE: _READING | WORK | {Permission.APPLICATION_CREATE},
+    Scope.ADMIN: EVERYTHING,
+}
+"""What a token lets its person do at most; never more than the person may."""

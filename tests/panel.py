@@ -22,6 +22,7 @@ from app.accounts.queries import find_user
 from app.adapters.git.store import DiskRepositoryStore
 from app.adapters.image_builder.fake import FakeImageBuilder
 from app.adapters.job_queue.fake import FakeJobQueue
+from app.adapters.mail.fake import FakeMailer
 from app.applications.models import Application, Starter
 from app.applications.operations import add_collaborator
 from app.applications.queries import find_application
@@ -109,7 +110,10 @@ class Panel:
         self.builder = FakeImageBuilder(self.engine)
         self.store = DiskRepositoryStore(settings.data_dir / "repositories", settings.push_bytes)
         self.queue = FakeJobQueue()
-        self.adapters = GivenAdapters(self.engine, self.builder, self.store, self.queue)
+        self.mailer = FakeMailer()
+        self.adapters = GivenAdapters(
+            self.engine, self.builder, self.store, self.queue, self.mailer
+        )
         self.app = create_app(settings, self.adapters)
 
     @contextmanager

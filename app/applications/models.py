@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import User
-from app.extensions import Base, Numbered, Outside
+from app.extensions import Base, Numbered, Outside, Trashable
 from app.organisations.models import Organisation
 from app.permissions import Access
 
@@ -20,7 +20,7 @@ class Starter(StrEnum):
     STATIC = "static"
 
 
-class Application(Numbered, Outside, Base):
+class Application(Numbered, Outside, Trashable, Base):
     """One site. `slug` is unique over the installation: host names begin with it."""
 
     __tablename__ = "applications"

@@ -165,6 +165,8 @@ class Release(Numbered, Outside, Base):
     containers: Mapped[int]
     limits: Mapped[dict[str, Any]] = mapped_column(JSON)
     hosts: Mapped[list[str]] = mapped_column(JSON, default=list)
+    redirects: Mapped[list[list[Any]]] = mapped_column(JSON, default=list)
+    """Host, target host and status of each redirect that the platform answers."""
 
     build: Mapped[Build] = relationship()
     environment: Mapped[Environment] = relationship()

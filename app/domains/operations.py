@@ -6,7 +6,7 @@ from app.domains import queries
 from app.domains.models import Domain, DomainKind
 from app.environments.models import Environment
 from app.errors import Invalid
-from app.extensions import db
+from app.extensions import db, now
 
 
 def platform_host(slug: str, environment_slug: str, platform_domain: str) -> str:
@@ -20,6 +20,8 @@ def add_platform_domain(environment: Environment, platform_domain: str) -> Domai
     host = platform_host(environment.application.slug, environment.slug, platform_domain)
     if queries.find_domain(host):
         raise Invalid(f"The address {host} belongs to another site. Choose another name.", "slug")
-    domain = Domain(environment_id=environment.id, host=host, kind=DomainKind.PLATFORM)
+    domain = Domain(
+        environment_id=environment.id, host=host, kind=DomainKind.PLATFORM, proved_at=now()
+    )
     db.session.add(domain)
     return domain

@@ -11,7 +11,9 @@ from app.extensions import db
 
 
 def find_domain(host: str) -> Domain | None:
-    return db.session.scalar(select(Domain).where(Domain.host == host))
+    return db.session.scalar(
+        select(Domain).where(Domain.host == host, Domain.proved_at.is_not(None))
+    )
 
 
 def primary_host(environment_id: int) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.applications.models import Application
-from app.extensions import Base, Numbered, Outside
+from app.extensions import Base, Numbered, Outside, Trashable
 from app.keyrings import Encrypted
 from app.regions.models import Region
 
@@ -16,7 +16,7 @@ TEST = "test"
 LIVE = "live"
 
 
-class Environment(Numbered, Outside, Base):
+class Environment(Numbered, Outside, Trashable, Base):
     """One running place of an application. Changes take effect at its next deployment."""
 
     __tablename__ = "environments"

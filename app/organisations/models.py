@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -17,6 +19,9 @@ class Organisation(Numbered, Outside, Base):
 
     name: Mapped[str]
     slug: Mapped[str] = mapped_column(unique=True)
+
+    requires_second_factor: Mapped[bool] = mapped_column(default=False)
+    """Members without one see nothing of it until they have set one up."""
 
     members: Mapped[list[Member]] = relationship(
         back_populates="organisation", cascade="all, delete-orphan", order_by="Member.id"
@@ -35,3 +40,22 @@ class Member(Numbered, Base):
 
     organisation: Mapped[Organisation] = relationship(back_populates="members")
     user: Mapped[User] = relationship()
+
+
+class Invitation(Numbered, Outside, Base):
+    """Somebody asked by mail to become a member. The row goes when they accept or it is revoked."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (UniqueConstraint("organisation_id", "email"),)
+
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id", ondelete="CASCADE"))
+    email: Mapped[str] = mapped_column(index=True)
+    """Casefolded; only an account with this address may accept (L1826–1830)."""
+    role: Mapped[Role]
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    invited_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    sent_at: Mapped[datetime.datetime]
+    expires_at: Mapped[datetime.datetime]
+
+    organisation: Mapped[Organisation] = relationship()
+    invited_by: Mapped[User | None] = relationship()

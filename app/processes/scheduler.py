@@ -17,7 +17,11 @@ from app.deployments.operations import RUN_JOB
 from app.extensions import db
 from app.installation import installation
 from app.jobs.queueing import enqueue
+from app.mails.operations import DELIVER_JOB
+from app.mails.queries import list_due
+from app.platform_status.operations import report_alive
 from app.repositories.queries import list_pushed_environments
+from app.transactions import unit_of_work
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +45,10 @@ def enqueue_what_is_due() -> None:
     for environment_id in list_pushed_environments():
         key = f"pushed-{environment_id}-{_period(times.lease)}"
         enqueue(Queue.DEPLOYMENTS, DEPLOY_PUSHED_JOB, environment_id, key=key)
+    for mail in list_due():
+        enqueue(Queue.OPERATIONS, DELIVER_JOB, mail.id, key=f"mail-{mail.id}-{mail.attempts}")
+    with unit_of_work():
+        report_alive("scheduler")
     enqueue(Queue.OPERATIONS, RECONCILE_JOB, key=f"reconcile-{_period(times.reconcile)}")
 
 

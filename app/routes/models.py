@@ -23,6 +23,10 @@ class Route(Numbered, Base):
         ForeignKey("environments.id", ondelete="CASCADE"), unique=True
     )
     upstreams: Mapped[list[list[str | int]]] = mapped_column(JSON, default=list)
+    hosts: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Those of the release that runs: a domain added since waits for the next deployment."""
+    redirects: Mapped[list[list[str | int]]] = mapped_column(JSON, default=list)
+    """Host, target host and status."""
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """`upstreams`, typed."""

@@ -15,7 +15,7 @@ from app.errors import Invalid
 from app.lifecycle.operations import NewApplication, create_application
 from app.organisations.operations import add_member, remove_member
 from app.organisations.queries import find_member
-from app.permissions import LOOK, WORK, Access, Permission, Role
+from app.permissions import EVERYTHING, LOOK, WORK, Access, Permission, Role
 from app.repositories.queries import find_tracked_branch, load_repository
 from tests.panel import (
     ALICE,
@@ -154,7 +154,7 @@ def test_what_each_access_allows(panel: Panel) -> None:
         assert rights_on(application(), user_of(BOB)) & WORK == LOOK
         assert Permission.DEPLOYMENT_CREATE in rights_on(application(), user_of(DORA))
         assert Permission.MEMBERS_UPDATE not in rights_on(application(), user_of(DORA))
-        assert rights_on(application(), user_of(ALICE)) == frozenset(Permission)
+        assert rights_on(application(), user_of(ALICE)) == EVERYTHING
         assert rights_on(application(), user_of(CHARLIE)) == frozenset()
 
 

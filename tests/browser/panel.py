@@ -17,6 +17,7 @@ from app.adapters.engine.fake import FakeEngine
 from app.adapters.git.store import DiskRepositoryStore
 from app.adapters.image_builder.fake import FakeImageBuilder
 from app.adapters.job_queue.fake import FakeJobQueue
+from app.adapters.mail.fake import FakeMailer
 from app.config import Settings, kept_secret
 from app.extensions import db
 from app.factory import create_app
@@ -56,7 +57,9 @@ def running_panel(directory: Path) -> Iterator[Panel]:
     kept_secret(directory / "secrets" / "site.keys", SITE_KEY)
     engine = FakeEngine()
     repositories = DiskRepositoryStore(directory / "repositories", settings.push_bytes)
-    adapters = GivenAdapters(engine, FakeImageBuilder(engine), repositories, FakeJobQueue())
+    adapters = GivenAdapters(
+        engine, FakeImageBuilder(engine), repositories, FakeJobQueue(), FakeMailer()
+    )
     app = create_app(settings, adapters)
     with app.app_context():
         db.create_all()

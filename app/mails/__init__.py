@@ -1,0 +1,1 @@
+"""The outbox: what the panel has to say by mail, kept until it is delivered."""

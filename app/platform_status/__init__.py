@@ -1,0 +1,1 @@
+"""How the platform itself is: its components, and incidents its operators tell of (G5)."""
