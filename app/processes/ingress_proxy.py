@@ -4,9 +4,9 @@ This process opens the public port deaf (`app.adapters.ingress.door`), leaves a 
 people in once the feed is loaded, and becomes Traefik, which inherits the port (systemd's socket
 activation).
 
-INGRESS_LISTEN (host:port), INGRESS_AGENT_PORT; INGRESS_TRAEFIK (the program), INGRESS_ACCESS_LOG,
-INGRESS_ACCOUNT (the user Traefik runs as, when this process is started by root: some kernels let
-only root close the door).
+INGRESS_LISTEN (host:port), INGRESS_AGENT_PORT; INGRESS_TRUSTED (addresses of proxies in front),
+INGRESS_TRAEFIK (the program), INGRESS_ACCESS_LOG, INGRESS_ACCOUNT (the user Traefik runs as, when
+this process is started by root: some kernels let only root close the door).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> int:
     try:
         listen = os.environ["INGRESS_LISTEN"]
         port = int(os.environ["INGRESS_AGENT_PORT"])
-        program = os.environ.get("INGRESS_TRAEFIK") or _find_traefik()
+        program = os.environ.get("INGRESS_TRAEFIK") or find_traefik()
         probe = reserve_port(split_address(listen)[0])
         public = open_closed_door(split_address(listen), probe.getsockname()[1])
     except (KeyError, ValueError, OSError) as error:
@@ -43,12 +43,16 @@ def main() -> int:
     leave_doorkeeper(public, probe, configuration)
     access_log = os.environ.get("INGRESS_ACCESS_LOG")
     arguments = traefik.static_arguments(
-        listen, configuration, Path(access_log) if access_log else None
+        listen,
+        configuration,
+        Path(access_log).absolute() if access_log else None,
+        trusted=os.environ.get("INGRESS_TRUSTED", ""),
     )
     return _become(program, arguments, public)
 
 
-def _find_traefik() -> str:
+def find_traefik() -> str:
+    """Traefik's program: beside Python, else on PATH. `FileNotFoundError` when it is nowhere."""
     beside = Path(sys.executable).with_name("traefik")
     found = str(beside) if beside.exists() else shutil.which("traefik")
     if not found:
@@ -66,6 +70,8 @@ def _become(program: str, arguments: tuple[str, ...], public: socket.socket) -> 
         "LISTEN_FDS": "1",
         "LISTEN_FDNAMES": traefik.ENTRY_POINT,
     }
+    program = str(Path(program).absolute())
+    os.chdir(traefik.START_FOLDER)  # only read from: it may belong to somebody else
     _drop_rights(os.environ.get("INGRESS_ACCOUNT"))
     os.execve(program, [program, *arguments], environment)  # noqa: S606 - an argument list
 

@@ -12,19 +12,20 @@ import json
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from app.adapters.ingress import Route, traefik
+from app.adapters.ingress import Route, Upstream, traefik
 from tests.load import Load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +115,7 @@ class SiteServer(ServerThread):
             web.post("/sse", self._stream),
             web.get("/ws", self._talk),
             web.get("/slow", self._wait),
+            web.get("/pause", self._pause),
             web.get("/headers", self._headers),
             web.route("*", "/{path:.*}", self._answer),
         ]
@@ -136,8 +138,21 @@ class SiteServer(ServerThread):
         await response.prepare(request)
         with contextlib.suppress(ConnectionResetError):
             for number in range(600):
-                await response.write(f"data: {self.name} {number}\n\n".encode())
+                event = f"data: {self.name} {number} {time.monotonic()}\n\n"
+                await response.write(event.encode())
                 await asyncio.sleep(0.1)
+        return response
+
+    async def _pause(self, request: web.Request) -> web.StreamResponse:
+        """Two pieces of five bytes with a pause between them; the query says how they are sent."""
+        response = web.StreamResponse(headers={"Content-Type": request.query["type"]})
+        if request.query["length"] == "told":
+            response.content_length = 10
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionResetError):
+            await response.write(b"first")
+            await asyncio.sleep(float(request.query["seconds"]))
+            await response.write(b"other")
         return response
 
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
@@ -147,6 +162,66 @@ class SiteServer(ServerThread):
             if message.type == WSMsgType.TEXT:
                 await socket_.send_str(f"{self.name} {message.data}")
         return socket_
+
+
+class SlowTaker(socketserver.BaseRequestHandler):
+    """Takes a body a megabyte at a time, with a pause of 0.05 s after each."""
+
+    size = 32 << 20  # more than the kernels of both sides keep
+
+    def handle(self) -> None:
+        taken, wanted = 0, self.size
+        while taken < wanted:
+            until = min(wanted, taken + (1 << 20))
+            while taken < until and (more := self.request.recv(65536)):
+                taken += len(more)
+            time.sleep(0.05)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
+
+
+class EarlyAnswer(socketserver.BaseRequestHandler):
+    """Answers before the body has come, and goes on talking while it comes."""
+
+    def handle(self) -> None:
+        self.request.recv(65536)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nea")
+        time.sleep(0.4)
+        self.request.sendall(b"rl")
+        time.sleep(0.4)
+        self.request.sendall(b"y.")
+
+
+class EarlySilence(socketserver.BaseRequestHandler):
+    """Begins its answer before the body has come, and says no more while it comes."""
+
+    def handle(self) -> None:
+        self.request.recv(65536)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nea")
+        while self.request.recv(65536):
+            pass
+
+
+class HeadFirst(socketserver.BaseRequestHandler):
+    """Begins a stream of events long before the first one."""
+
+    def handle(self) -> None:
+        self.request.recv(65536)
+        self.request.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        time.sleep(0.6)
+        self.request.sendall(b"5\r\nfirst\r\n0\r\n\r\n")
+
+
+@contextlib.contextmanager
+def serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[Upstream]:
+    """A container of threads with `handler`."""
+    with socketserver.ThreadingTCPServer(("127.0.0.8", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Upstream("127.0.0.8", server.server_address[1])
+        server.shutdown()
 
 
 class FeedServer(ServerThread):
@@ -205,7 +280,9 @@ class FeedServer(ServerThread):
 class IngressStack:
     """One ingress node: the agent and Traefik as real processes on free ports."""
 
-    def __init__(self, feed_url: str, folder: Path, token: str = TOKEN, node: str = "node-1"):
+    def __init__(
+        self, feed_url: str, folder: Path, token: str = TOKEN, node: str = "node-1", **more: str
+    ) -> None:
         self.folder = folder
         self.port, self.agent_port = free_port(), free_port()
         self.address = ("127.0.0.1", self.port)
@@ -223,6 +300,7 @@ class IngressStack:
             "INGRESS_PROBE_URL": f"http://127.0.0.1:{self.port}/",
             "INGRESS_LISTEN": f"127.0.0.1:{self.port}",
             "INGRESS_HEARTBEAT": "0.5",
+            **more,
         }
         self.agent: subprocess.Popen[bytes] | None = None
         self.proxy: subprocess.Popen[bytes] | None = None

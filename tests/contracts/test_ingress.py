@@ -7,6 +7,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.contracts.ingress_fixtures import (
     IngressStack,
     SiteServer,
     headers_of,
+    wait_until,
 )
 from tests.load import LoadGenerator
 
@@ -161,7 +163,7 @@ def test_bodies_up_to_the_limit_pass_and_larger_ones_are_refused(
     stream.close()
 
 
-def test_an_unsent_get_is_tried_on_another_container_and_a_post_is_not(
+def test_what_was_not_sent_yet_is_tried_on_another_container(
     node: IngressStack, feed: FeedServer
 ) -> None:
     alive = SiteServer("alive", "127.0.0.4")
@@ -173,9 +175,10 @@ def test_an_unsent_get_is_tried_on_another_container_and_a_post_is_not(
             started = time.monotonic()
             assert node.ask("pair.test")[0] == 200
             assert time.monotonic() - started < 1
-        posts = sorted(node.ask("pair.test", "/", "POST", b"x")[0] for _ in range(4))
-        assert posts == [200, 200, 504, 504]
-        assert alive.requests.count("POST /") == 2
+            for chunked in (False, True):
+                answer = node.ask("pair.test", "/", "POST", b"x" * 2048, chunked=chunked)
+                assert (answer[0], answer[2]) == (200, b"alive 2048")
+        assert alive.requests.count("POST /") == 8
     finally:
         alive.stop()
         hole.close()
@@ -259,3 +262,18 @@ def test_forwarded_headers_are_ours_and_not_the_visitors(
         assert (seen["host"], seen["x-forwarded-host"]) == ("x.test", "x.test")
         assert (seen["x-forwarded-proto"], seen["x-forwarded-for"]) == ("http", "127.0.0.1")
         assert not {"evil.test", "https", "6.6.6.6"} & set(seen.values())
+
+
+def test_a_trusted_proxy_in_front_is_believed(
+    feed: FeedServer, sites: tuple[SiteServer, SiteServer], tmp_path: Path
+) -> None:
+    behind = IngressStack(feed.url, tmp_path, INGRESS_TRUSTED="127.0.0.1/32").start()
+    try:
+        wait_until(lambda: behind.answers("nobody.test", 404))
+        publish(feed, route("x", sites[0]))
+        told = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
+        seen = headers_of(behind.ask("x.test", "/headers", headers=told))
+        assert seen["x-forwarded-proto"] == "https"
+        assert seen["x-forwarded-for"] == "203.0.113.9, 127.0.0.1"
+    finally:
+        behind.stop()

@@ -30,6 +30,7 @@ class RequestLimits:
     """Documented limits of a request, in seconds and bytes (checklist, "ingress limits")."""
 
     connect_seconds: float = 5
+    send_seconds: float = 10
     connect_and_send_seconds: float = 15
     read_seconds: float = 30
     body_bytes: int = 500 * 1024 * 1024

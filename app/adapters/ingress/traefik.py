@@ -20,15 +20,17 @@ VERSION_HEADER = "X-Feed-Version"
 EPOCH_HEADER = "X-Feed-Epoch"
 AGENT_SERVICE = "moonbase-agent"
 MARKER = "moonbase-marker"
-TOO_LARGE = "moonbase-too-large"
+PLUGIN = "limits"
+# Traefik looks for ./plugins-local/src/<module> below the folder it is started in.
+PLUGIN_MODULE = "moonbase/limits"
+START_FOLDER = Path(__file__).resolve().parent
 # Filled in by each node's agent, for only it knows its port; port 9 ("discard") answers nothing.
 _UNSET_AGENT = "http://127.0.0.1:9"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_BODILESS = "(Method(`GET`) || Method(`HEAD`) || Method(`OPTIONS`))"
 # Routers are tried from the highest priority down; the marker must not be shadowed by a site.
-_MARKER_PRIORITY, _CHUNKED_PRIORITY, _RETRY_PRIORITY, _SITE_PRIORITY, _LAST = 1000, 300, 200, 100, 1
+_MARKER_PRIORITY, _SITE_PRIORITY = 1000, 100
 # An upstream that closes idle connections after 2 s or more (gunicorn 2, uWSGI 4, Node 5) never
 # closes one just as Traefik sends a POST on it: such a POST could not be repeated.
 _IDLE_UPSTREAM = "1s"
@@ -46,24 +48,6 @@ def render(routes: Sequence[Route], version: int, probe_host: str) -> dict[str, 
     for route in routes:
         parts.add_route(route)
     return parts.document()
-
-
-def content_length_above(limit: int) -> str:
-    """A regular expression (RE2 and Python) for the decimal numbers greater than `limit` bytes.
-
-    Exact for every integer: a number of more digits, or one that shares a prefix with `limit` and
-    is then higher. Leading zeros are allowed, as Go's HTTP server accepts them.
-    """
-    if limit < 0:
-        return "^[0-9]+$"
-    digits = str(limit)
-    classes = [f"[1-9][0-9]{{{len(digits)},}}"]
-    for position, digit in enumerate(digits):
-        if digit != "9":
-            rest = len(digits) - position - 1
-            tail = f"[0-9]{{{rest}}}" if rest else ""
-            classes.append(f"{digits[:position]}[{int(digit) + 1}-9]{tail}")
-    return f"^0*({'|'.join(classes)})$"
 
 
 def check_host(host: str) -> str:
@@ -98,16 +82,22 @@ def static_arguments(
     configuration_url: str,
     access_log: Path | None = None,
     grace_seconds: int = 10,
+    trusted: str = "",
 ) -> tuple[str, ...]:
     """Traefik's command line without the program: one entry point, the agent as only provider.
 
-    `listen` is host:port. `access_log` names a file for JSON lines; None keeps no log. A request
-    may take an hour to arrive: Traefik's own 60 s would cut a 500 MB upload and every SSE stream.
+    `listen` is host:port. `access_log` names a file for JSON lines; None keeps no log. `trusted`
+    are the addresses, separated by commas, of proxies in front whose X-Forwarded-… headers reach
+    the sites; those of anybody else are replaced. A request may take an hour to arrive: Traefik's
+    own 60 s would cut a 500 MB upload and every SSE stream. To be started in `START_FOLDER`, where
+    it finds the limits. Without them it would answer 404 for every site; it ends instead, with the
+    reason in its log, and the closed door stays closed.
     """
     entry = f"--entrypoints.{ENTRY_POINT}"
     arguments = (
         f"{entry}.address={listen}",
         f"{entry}.forwardedheaders.insecure=false",
+        *([f"{entry}.forwardedheaders.trustedips={trusted}"] if trusted else []),
         # X_Forwarded_Proto and X.Forwarded.Proto become X-Forwarded-Proto in WSGI (CVE-2026-88879).
         f"{entry}.http.aliasheadersstrategy=delete",
         f"{entry}.transport.respondingtimeouts.readtimeout=3600s",
@@ -118,6 +108,8 @@ def static_arguments(
         "--providers.http.pollinterval=200ms",
         "--providers.http.polltimeout=2s",
         "--providers.providersthrottleduration=100ms",
+        f"--experimental.localplugins.{PLUGIN}.modulename={PLUGIN_MODULE}",
+        "--experimental.abortonpluginfailure=true",
         "--global.checknewversion=false",
         "--global.sendanonymoususage=false",
         "--log.level=WARN",
@@ -138,13 +130,14 @@ class _Parts:
         }
         self._middlewares: dict[str, Any] = {}
         self._transports: dict[str, Any] = {}
-        self._smallest_body: int | None = None
 
     def add_marker(self, probe_host: str, version: int) -> None:
         headers = {"customResponseHeaders": {VERSION_HEADER: str(version)}}
         self._middlewares[MARKER] = {"headers": headers}
         rule = _host_rule([probe_host])
-        self._add_router(MARKER, rule, _MARKER_PRIORITY, "noop@internal", MARKER)
+        # Behind the limits as well: a feed whose limits do not load must not pass for served.
+        limits = self._limits(RequestLimits())
+        self._add_router(MARKER, rule, _MARKER_PRIORITY, "noop@internal", MARKER, limits)
 
     def add_route(self, route: Route) -> None:
         name = f"site-{_check_name(route.name)}"
@@ -160,12 +153,6 @@ class _Parts:
             self._add_redirect(f"{name}.{number}", redirect)
 
     def document(self) -> dict[str, Any]:
-        if self._smallest_body is not None:
-            # What no site's router took for its size. It names no host, so that one router serves
-            # all; an unknown host is told 413 instead of 404 for such a body, which harms nobody.
-            rule = f"HeaderRegexp(`Content-Length`, `{content_length_above(self._smallest_body)}`)"
-            limit = self._body_limit(self._smallest_body)
-            self._add_router(TOO_LARGE, rule, _LAST, AGENT_SERVICE, limit)
         http = {
             "routers": self._routers,
             "services": self._services,
@@ -175,15 +162,11 @@ class _Parts:
         return {"http": {key: value for key, value in http.items() if value}}
 
     def _add_site(self, name: str, rule: str, route: Route) -> None:
-        """The routers of a site that runs.
+        """The router of a site that runs, and its containers.
 
-        The buffering middleware hangs SSE, so it stands only where it must: before bodies whose
-        length is not told. A told length is compared by the rule itself.
+        The limits stand before the retry, so that they count all attempts together. Traefik tries
+        again only what it has not begun to send, which is safe for every method.
         """
-        body = route.limits.body_bytes
-        fits = f"{rule} && !HeaderRegexp(`Content-Length`, `{content_length_above(body)}`)"
-        untold = f"{rule} && !HeaderRegexp(`Content-Length`, `.`) && !{_BODILESS}"
-        self._smallest_body = min(body, self._smallest_body or body)
         self._services[name] = {
             "loadBalancer": {
                 "servers": [{"url": _upstream_url(one)} for one in route.upstreams],
@@ -191,14 +174,13 @@ class _Parts:
                 "serversTransport": self._transport(route.limits),
             }
         }
-        self._add_router(name, fits, _SITE_PRIORITY, name)
-        self._add_router(f"{name}.chunked", untold, _CHUNKED_PRIORITY, name, self._body_limit(body))
+        middlewares = [self._limits(route.limits)]
         attempts = _count_attempts(route)
         if attempts > 1:
-            rule = f"{fits} && {_BODILESS}"
             retry = f"retry-{attempts}"
             self._middlewares[retry] = {"retry": {"attempts": attempts}}
-            self._add_router(f"{name}.retry", rule, _RETRY_PRIORITY, name, retry)
+            middlewares.append(retry)
+        self._add_router(name, rule, _SITE_PRIORITY, name, *middlewares)
 
     def _add_redirect(self, name: str, redirect: Redirect) -> None:
         if redirect.status not in (301, 302):
@@ -217,7 +199,7 @@ class _Parts:
         self._add_router(name, rule, _SITE_PRIORITY, "noop@internal", name)
 
     def _add_router(
-        self, name: str, rule: str, priority: int, service: str, middleware: str | None = None
+        self, name: str, rule: str, priority: int, service: str, *middlewares: str
     ) -> None:
         router: dict[str, Any] = {
             "entryPoints": [ENTRY_POINT],
@@ -225,22 +207,28 @@ class _Parts:
             "priority": priority,
             "service": service,
         }
-        if middleware:
-            router["middlewares"] = [middleware]
+        if middlewares:
+            router["middlewares"] = list(middlewares)
         self._routers[name] = router
 
-    def _body_limit(self, limit: int) -> str:
-        name = f"body-{limit}"
-        self._middlewares[name] = {"buffering": {"maxRequestBodyBytes": limit}}
+    def _limits(self, limits: RequestLimits) -> str:
+        """The name of the middleware for `limits`, kept once for all sites that have the same."""
+        values = {
+            "send": _milliseconds(limits.send_seconds),
+            "connectAndSend": _milliseconds(limits.connect_and_send_seconds),
+            "read": _milliseconds(limits.read_seconds),
+            "body": limits.body_bytes,
+        }
+        name = f"limits-{'-'.join(str(value) for value in values.values())}"
+        self._middlewares[name] = {"plugin": {PLUGIN: values}}
         return name
 
     def _transport(self, limits: RequestLimits) -> str:
-        connect, read = _milliseconds(limits.connect_seconds), _milliseconds(limits.read_seconds)
-        name = f"limits-{connect}-{read}"
+        connect = _milliseconds(limits.connect_seconds)
+        name = f"connect-{connect}"
         self._transports[name] = {
             "forwardingTimeouts": {
-                "dialTimeout": connect,
-                "responseHeaderTimeout": read,
+                "dialTimeout": f"{connect}ms",
                 "idleConnTimeout": _IDLE_UPSTREAM,
             }
         }
@@ -270,8 +258,8 @@ def _upstream_url(upstream: Upstream) -> str:
     return f"http://{host}:{upstream.port}"
 
 
-def _milliseconds(seconds: float) -> str:
-    return f"{round(seconds * 1000)}ms"
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def _check_name(name: str) -> str:

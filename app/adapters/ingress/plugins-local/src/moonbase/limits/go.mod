@@ -1,0 +1,3 @@
+module moonbase/limits
+
+go 1.21
