@@ -92,7 +92,8 @@ class Outside:
 class Trashable:
     """Can lie in the trash for a while: out of sight, its names still taken (checklist Part 2)."""
 
-    trashed_at: Mapped[datetime.datetime | None] = mapped_column(index=True)
+    # No index: nearly all are NULL, and a planner that walks it reads everything, for each row.
+    trashed_at: Mapped[datetime.datetime | None]
 
     @declared_attr
     def trashed_by_id(cls) -> Mapped[int | None]:  # noqa: N805

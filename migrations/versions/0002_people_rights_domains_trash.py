@@ -1,5 +1,8 @@
 """people rights domains trash."""
 
+import secrets
+import uuid
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -22,6 +25,7 @@ def upgrade() -> None:
     sa.Column('component', sa.String(), nullable=False),
     sa.Column('node', sa.String(), nullable=False),
     sa.Column('seen_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('details', sa.JSON(), nullable=False),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_heartbeats')),
@@ -50,6 +54,21 @@ def upgrade() -> None:
     sa.Column('uuid', sa.String(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_mails')),
     sa.UniqueConstraint('uuid', name=op.f('uq_mails_uuid'))
+    )
+    with op.batch_alter_table('mails', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_mails_due_at'), ['due_at'], unique=False)
+
+    op.create_table('email_changes',
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('email', sa.String(), nullable=False),
+    sa.Column('token_hash', sa.String(), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_email_changes_user_id_users'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_email_changes')),
+    sa.UniqueConstraint('token_hash', name=op.f('uq_email_changes_token_hash')),
+    sa.UniqueConstraint('user_id', name=op.f('uq_email_changes_user_id'))
     )
     op.create_table('incident_updates',
     sa.Column('incident_id', sa.Integer(), nullable=False),
@@ -144,6 +163,26 @@ def upgrade() -> None:
     with op.batch_alter_table('sign_ins', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_sign_ins_user_id'), ['user_id'], unique=False)
 
+    op.create_table('trash_entries',
+    sa.Column('application_id', sa.Integer(), nullable=True),
+    sa.Column('environment_id', sa.Integer(), nullable=True),
+    sa.Column('measured_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('repository_bytes', sa.BigInteger(), nullable=False),
+    sa.Column('image_bytes', sa.BigInteger(), nullable=False),
+    sa.Column('log_bytes', sa.BigInteger(), nullable=False),
+    sa.Column('deletion_began_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('failure', sa.String(), nullable=False),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('uuid', sa.String(), nullable=False),
+    sa.CheckConstraint('(application_id IS NULL) <> (environment_id IS NULL)', name=op.f('ck_trash_entries_one_thing')),
+    sa.ForeignKeyConstraint(['application_id'], ['applications.id'], name=op.f('fk_trash_entries_application_id_applications'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['environment_id'], ['environments.id'], name=op.f('fk_trash_entries_environment_id_environments'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_trash_entries')),
+    sa.UniqueConstraint('application_id', name=op.f('uq_trash_entries_application_id')),
+    sa.UniqueConstraint('environment_id', name=op.f('uq_trash_entries_environment_id')),
+    sa.UniqueConstraint('uuid', name=op.f('uq_trash_entries_uuid'))
+    )
     op.create_table('variable_changes',
     sa.Column('environment_id', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
@@ -171,7 +210,6 @@ def upgrade() -> None:
     with op.batch_alter_table('applications', schema=None) as batch_op:
         batch_op.add_column(sa.Column('trashed_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('trashed_by_id', sa.Integer(), nullable=True))
-        batch_op.create_index(batch_op.f('ix_applications_trashed_at'), ['trashed_at'], unique=False)
         batch_op.create_foreign_key(batch_op.f('fk_applications_trashed_by_id_users'), 'users', ['trashed_by_id'], ['id'], ondelete='SET NULL')
 
     with op.batch_alter_table('audit_lines', schema=None) as batch_op:
@@ -190,10 +228,11 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('uuid', sa.String(), nullable=False, server_default=''))
         batch_op.add_column(sa.Column('trashed_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('trashed_by_id', sa.Integer(), nullable=True))
+    _fill_domains()
+    with op.batch_alter_table('domains', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_domains_environment_id'))
         batch_op.drop_constraint(batch_op.f('uq_domains_host'), type_='unique')
         batch_op.create_index(batch_op.f('ix_domains_host'), ['host'], unique=False)
-        batch_op.create_index(batch_op.f('ix_domains_trashed_at'), ['trashed_at'], unique=False)
         batch_op.create_unique_constraint(batch_op.f('uq_domains_environment_id'), ['environment_id', 'host'])
         batch_op.create_index('uq_domains_proved_host', ['host'], unique=True, sqlite_where=sa.text('proved_at IS NOT NULL'), postgresql_where=sa.text('proved_at IS NOT NULL'))
         batch_op.create_unique_constraint(batch_op.f('uq_domains_uuid'), ['uuid'])
@@ -202,8 +241,11 @@ def upgrade() -> None:
     with op.batch_alter_table('environments', schema=None) as batch_op:
         batch_op.add_column(sa.Column('trashed_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('trashed_by_id', sa.Integer(), nullable=True))
-        batch_op.create_index(batch_op.f('ix_environments_trashed_at'), ['trashed_at'], unique=False)
         batch_op.create_foreign_key(batch_op.f('fk_environments_trashed_by_id_users'), 'users', ['trashed_by_id'], ['id'], ondelete='SET NULL')
+
+    with op.batch_alter_table('members', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('invitation_hash', sa.String(), nullable=True))
+        batch_op.create_unique_constraint(batch_op.f('uq_members_invitation_hash'), ['invitation_hash'])
 
     with op.batch_alter_table('organisations', schema=None) as batch_op:
         batch_op.add_column(sa.Column('requires_second_factor', sa.Boolean(), nullable=False, server_default=sa.false()))
@@ -221,11 +263,31 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('is_operator', sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column('totp_secret', sa.Text(), nullable=True))
         batch_op.add_column(sa.Column('totp_last_step', sa.Integer(), nullable=False, server_default='0'))
+        batch_op.drop_column('session_key')
 
     with op.batch_alter_table('variables', schema=None) as batch_op:
         batch_op.add_column(sa.Column('version', sa.Integer(), nullable=False, server_default='1'))
 
     # ### end Alembic commands ###
+
+
+def _fill_domains() -> None:
+    """Hosts there were before are the platform's: proved, and served without a route naming them."""
+    table = sa.table(
+        "domains",
+        *(sa.column(name) for name in ("id", "uuid", "proof_token", "proved_at", "created_at")),
+    )
+    connection = op.get_bind()
+    for (number,) in connection.execute(sa.select(table.c.id)).all():
+        connection.execute(
+            sa.update(table)
+            .where(table.c.id == number)
+            .values(
+                uuid=str(uuid.uuid4()),
+                proof_token=secrets.token_hex(20),
+                proved_at=table.c.created_at,
+            )
+        )
 
 
 def downgrade() -> None:
@@ -234,6 +296,7 @@ def downgrade() -> None:
         batch_op.drop_column('version')
 
     with op.batch_alter_table('users', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('session_key', sa.VARCHAR(), nullable=False))
         batch_op.drop_column('totp_last_step')
         batch_op.drop_column('totp_secret')
         batch_op.drop_column('is_operator')
@@ -250,9 +313,12 @@ def downgrade() -> None:
     with op.batch_alter_table('organisations', schema=None) as batch_op:
         batch_op.drop_column('requires_second_factor')
 
+    with op.batch_alter_table('members', schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f('uq_members_invitation_hash'), type_='unique')
+        batch_op.drop_column('invitation_hash')
+
     with op.batch_alter_table('environments', schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f('fk_environments_trashed_by_id_users'), type_='foreignkey')
-        batch_op.drop_index(batch_op.f('ix_environments_trashed_at'))
         batch_op.drop_column('trashed_by_id')
         batch_op.drop_column('trashed_at')
 
@@ -261,7 +327,6 @@ def downgrade() -> None:
         batch_op.drop_constraint(batch_op.f('uq_domains_uuid'), type_='unique')
         batch_op.drop_index('uq_domains_proved_host', sqlite_where=sa.text('proved_at IS NOT NULL'), postgresql_where=sa.text('proved_at IS NOT NULL'))
         batch_op.drop_constraint(batch_op.f('uq_domains_environment_id'), type_='unique')
-        batch_op.drop_index(batch_op.f('ix_domains_trashed_at'))
         batch_op.drop_index(batch_op.f('ix_domains_host'))
         batch_op.create_unique_constraint(batch_op.f('uq_domains_host'), ['host'])
         batch_op.create_index(batch_op.f('ix_domains_environment_id'), ['environment_id'], unique=False)
@@ -283,7 +348,6 @@ def downgrade() -> None:
 
     with op.batch_alter_table('applications', schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f('fk_applications_trashed_by_id_users'), type_='foreignkey')
-        batch_op.drop_index(batch_op.f('ix_applications_trashed_at'))
         batch_op.drop_column('trashed_by_id')
         batch_op.drop_column('trashed_at')
 
@@ -297,6 +361,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_variable_changes_environment_id_id')
 
     op.drop_table('variable_changes')
+    op.drop_table('trash_entries')
     with op.batch_alter_table('sign_ins', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sign_ins_user_id'))
 
@@ -321,6 +386,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_incident_updates_incident_id'))
 
     op.drop_table('incident_updates')
+    op.drop_table('email_changes')
+    with op.batch_alter_table('mails', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_mails_due_at'))
+
     op.drop_table('mails')
     op.drop_table('incidents')
     op.drop_table('heartbeats')

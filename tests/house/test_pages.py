@@ -17,6 +17,8 @@ HEADERS = {
 PAGES = (
     "/account/sign-in/",
     "/account/sign-up/",
+    "/account/forgotten-password/",
+    "/account/reset-password/",
     "/health/",
     "/nowhere/",
     "/applications/",
@@ -26,6 +28,7 @@ PAGES = (
     "/applications/demo/environments/test/",
     "/applications/demo/environments/test/logs/",
     "/applications/demo/environments/test/variables/",
+    "/applications/demo/environments/live/domains/",
     "/applications/demo/repository/",
     "/applications/demo/settings/",
     "/applications/missing/",
@@ -34,8 +37,15 @@ PAGES = (
     "/organisations/moon/audit/",
     "/account/",
     "/account/password/",
+    "/account/sessions/",
+    "/account/second-factor/",
+    "/account/second-factor/app/",
+    "/account/sign-in/second-step/",
     "/account/ssh-keys/",
     "/account/access-tokens/",
+    "/account/desktop-app/access-token/",
+    "/account/email/",
+    "/account/delete/",
 )
 
 

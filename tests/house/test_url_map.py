@@ -11,9 +11,21 @@ from tests.panel import Panel
 
 PUBLIC = {
     "accounts.sign_in",
+    # Between password and second factor nobody is signed in; the views ask for the right password.
+    "security.second_step",
+    "security.sign_in_options",
+    # Holding the link is the key; the views look for what it names.
+    "invitations.accept",
+    "invitations.invitation",
+    "invitations.sign_out",
     "organisations.sign_up",
     "overview.health",
     "overview.home",
+    "platform_status.status",
+    "platform_status.status_json",
+    "recovery.forgotten_password",
+    "recovery.new_password",
+    "recovery.open_reset_link",
     # A Git client shows a token, which the view itself checks.
     "repositories.serve",
     "repositories.upload_pack",
