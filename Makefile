@@ -3,10 +3,10 @@
 PYTHON := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help run stop test lint unit bench lock screenshots format
+.PHONY: help run stop test lint unit bench lock production-check screenshots format
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 run: ## install what is missing, bring everything up, deploy the demo on the first start
 	@setup/install.sh run
@@ -39,6 +39,10 @@ bench: ## run all benchmarks, or one: make bench NAME=pages
 lock: ## pin the requirements again, with hashes
 	.venv/bin/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 requirements.in -o requirements.txt
 	.venv/bin/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+
+production-check: ## bring docker-compose up from nothing, use it, take it down (5 minutes, needs an engine)
+	@setup/install.sh test
+	@$(PYTHON) -m tests.production.check
 
 screenshots: ## pictures of all pages into test-artifacts/screenshots
 	@$(PYTHON) -m tests.browser.screenshots

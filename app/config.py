@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ class Times:
     stop_grace: float = 10
     scheduler: float = 5
     reconcile: float = 10
+    trash: float = 7 * 24 * 3600  # checklist Part 2, "deletion": 7 days, then irreversible
     stream: float = 10 * 60
     """A live page is asked to connect again after this long, so that no thread is held for ever."""
 
@@ -53,6 +55,8 @@ class Settings:
     port: int = 8000
     sites_port: int = 8080
     ssh_port: int = 2222
+    internal_host: str = "127.0.0.1"
+    """Where the internal listener is bound; in a container, an address that can be published."""
     internal_port: int = 0
     """Ingress feed and the like, on loopback; 0 means the port after the panel's."""
     agent_port: int = 0
@@ -75,6 +79,20 @@ class Settings:
     """Builds refuse to start below this much free disk."""
     is_https: bool = False
     """Whether browsers reach the panel over TLS: cookies are then `__Host-` and secure."""
+    trusted_proxies: str = ""
+    """Addresses, separated by commas, of the proxies in front of the ingress: what they say in
+    X-Forwarded-For and -Proto reaches the sites."""
+    front_http_port: int = 80
+    front_https_port: int = 443
+    sites_addresses: str = ""
+    """Public addresses of the ingress, separated by commas, for A records of bare domains."""
+    has_domains_beyond_live: bool = False
+    """Whether environments other than Live may have domains of their own."""
+    dns_resolver: str = ""
+    """`address` or `address:port` (IPv6 in brackets) of whom to ask about names; empty: the
+    machine's own resolver."""
+    outbound_networks: str = ""
+    """Private networks that may be connected to, e.g. `10.1.0.0/16, fd00::/8`; others are not."""
     mail_url: str = ""
     """`smtp://…` or `smtps://…`; empty: letters are written to `mail/` in the data directory."""
     mail_sender: str = ""
@@ -88,14 +106,16 @@ class Settings:
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read `MOONBASE_…`, and the short names the README gives (`PORT`, `DATA_DIR`, …).
+        With `_FILE` behind the name, the value is what the file of that path holds.
 
         Raises `Invalid` naming the variable when a value is not a number, or when the panel's
         host lies under the platform domain, where a site's cookies could reach it.
         """
-        short = {name: environ[name.upper()] for name in _SHORT_NAMES if name.upper() in environ}
+        named = {name: _find(environ, name.upper()) for name in _SHORT_NAMES}
+        short = {name: text for name, text in named.items() if text is not None}
         values: dict[str, object] = {}
         for item in fields(cls):
-            text = environ.get(f"MOONBASE_{item.name.upper()}", short.get(item.name))
+            text = _find(environ, f"MOONBASE_{item.name.upper()}", short.get(item.name))
             if text is not None and item.name != "times":
                 values[item.name] = _convert(item.name, str(item.type), text)
         data_dir = Path(str(values.pop("data_dir", "var"))).absolute()
@@ -115,6 +135,7 @@ class Settings:
         values = {item.name: getattr(self, item.name) for item in fields(self)} | chosen
         settings = Settings(**values)
         settings._refuse_shared_cookies()
+        settings._refuse_unusable_addresses()
         return settings
 
     def _refuse_shared_cookies(self) -> None:
@@ -125,6 +146,16 @@ class Settings:
                 f"The panel's host {self.panel_host} lies under the platform domain "
                 f"{self.platform_domain}: a site could set cookies for it. Choose another host."
             )
+
+    def _refuse_unusable_addresses(self) -> None:
+        """An address that is none would show only when somebody's domain is looked at."""
+        for name in ("sites_addresses", "outbound_networks"):
+            kind = ipaddress.ip_address if name == "sites_addresses" else ipaddress.ip_network
+            try:
+                for part in getattr(self, name).replace(",", " ").split():
+                    kind(part)
+            except ValueError as error:
+                raise Invalid(f"{name.upper()}: {error}.") from error
 
     @property
     def lets_strangers_sign_up(self) -> bool:
@@ -140,6 +171,11 @@ class Settings:
         return f"http://{self.panel_host}:{self.port}"
 
     @property
+    def panel_name(self) -> str:
+        """What mails call this panel, to tell it from another one a person may use."""
+        return f"Moonbase at {self.panel_host}"
+
+    @property
     def uses_sqlite(self) -> bool:
         return self.database_url.startswith("sqlite")
 
@@ -150,6 +186,8 @@ class Settings:
 
     def site_url(self, host: str) -> str:
         """Where a host name is reached from a browser."""
+        if self.is_https:
+            return f"https://{host}"
         return f"http://{host}" if self.sites_port == 80 else f"http://{host}:{self.sites_port}"
 
     def ssh_url(self, slug: str) -> str:
@@ -159,6 +197,18 @@ class Settings:
 _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off", ""}
 _SHORT_NAMES = ("port", "sites_port", "ssh_port", "data_dir", "database_url", "redis_url", "host")
+
+
+def _find(environ: Mapping[str, str], name: str, otherwise: str | None = None) -> str | None:
+    """The value of a variable, or the content of the file that `<name>_FILE` names: a secret in
+    the environment shows in `docker inspect` and in every child process."""
+    path = environ.get(f"{name}_FILE")
+    if path is None or name in environ:
+        return environ.get(name, otherwise)
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise Invalid(f"{name}_FILE: {path} cannot be read ({error.strerror}).") from error
 
 
 def _convert(name: str, kind: str, text: str) -> object:

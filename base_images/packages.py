@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+_LISTS = "lists"
 _ENVIRONMENT = {**os.environ, "LC_ALL": "C"}
 
 
@@ -33,11 +34,16 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 def candidates(packages: Sequence[str], cache: Path) -> dict[str, str]:
     """The version apt would install of each package.
 
-    Package lists are fetched when they are missing and we are root; otherwise `RecipeFailed`.
+    Package lists are fetched when they are missing: as root the machine's, otherwise our own
+    into `cache`. Raises `RecipeFailed` for a package apt does not know then either.
     """
     found = _policy(packages, cache)
-    if len(found) < len(packages) and os.geteuid() == 0:
-        run("apt-get", "update")
+    if len(found) < len(packages):
+        if os.geteuid() == 0:
+            run("apt-get", "update")
+        else:
+            (cache / _LISTS / "partial").mkdir(parents=True, exist_ok=True)
+            run("apt-get", *_own_lists(cache), "update")
         found = _policy(packages, cache)
     if missing := [name for name in packages if name not in found]:
         raise RecipeFailed(
@@ -51,7 +57,7 @@ def download(versions: dict[str, str], cache: Path) -> list[Path]:
     cache.mkdir(parents=True, exist_ok=True)
     missing = [f"{name}={v}" for name, v in versions.items() if not _kept(name, v, cache)]
     if missing:
-        run("apt-get", "download", "-q", *missing, cwd=cache)
+        run("apt-get", *_own_lists(cache), "download", "-q", *missing, cwd=cache)
     files = [_kept(name, version, cache) for name, version in versions.items()]
     if None in files:
         raise RecipeFailed(f"apt-get download left no file for one of {', '.join(missing)}.")
@@ -77,9 +83,15 @@ def _policy(packages: Sequence[str], cache: Path) -> dict[str, str]:
         f"-oDir::Cache::{digest}={cache.absolute()}/{digest}.bin"
         for digest in ("pkgcache", "srcpkgcache")
     ]
-    said = run("apt-cache", *kept, "policy", *packages)
+    said = run("apt-cache", *kept, *_own_lists(cache), "policy", *packages)
     pairs = re.findall(r"^(\S+):\n(?:  .*\n)*?  Candidate: (\S+)$", said, re.MULTILINE)
     return {name: version for name, version in pairs if version != "(none)"}
+
+
+def _own_lists(cache: Path) -> list[str]:
+    """Options that make apt use the lists in `cache`, once they are there."""
+    lists = (cache / _LISTS).absolute()
+    return [f"-oDir::State::lists={lists}"] if lists.exists() else []
 
 
 def _kept(name: str, version: str, cache: Path) -> Path | None:

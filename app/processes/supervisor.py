@@ -50,11 +50,13 @@ class Supervisor:
         self, programs: Sequence[Program], environment: Mapping[str, str], accounts: Accounts
     ) -> int:
         """Start it in a session of its own, so that Ctrl-C in a terminal does not reach its
-        processes in disorder. Returns its pid; when it runs already, that one's."""
-        running = self.pid()
-        if running:
-            return running
+        processes in disorder. Returns its pid; when it runs already, that one's. One that runs
+        other programs, e.g. of an older version, is stopped first."""
         text = configuration(self, programs, environment, accounts)
+        running = self.pid()
+        if running and self.configuration_file.read_text() == text:
+            return running
+        self.stop()
         self.configuration_file.touch(mode=0o600)
         self.configuration_file.write_text(text)
         command = [
