@@ -29,6 +29,10 @@ class NotAllowed(PanelError):
     status = 403
 
 
+class SecondFactorNeeded(NotAllowed):
+    """The organisation wants a second factor that this sign-in has not shown."""
+
+
 class NotFound(PanelError):
     """The thing is not there, or is not for this person to know about."""
 

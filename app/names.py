@@ -87,7 +87,9 @@ def clean_email(text: str) -> str:
     """An e-mail address as it is kept and compared: NFC, trimmed, casefolded."""
     email = fold_email(text)
     local, at, domain = email.rpartition("@")
+    # What separates or quotes addresses in a mail's header would make two of one.
+    is_one = not any(c in '@,;:<>()[]"\\' for c in local)
     has_blank = any(c.isspace() or unicodedata.category(c) in _INVISIBLE for c in email)
-    if not (local and at and "." in domain) or has_blank or len(email) > EMAIL_LENGTH:
+    if not (local and at and "." in domain and is_one) or has_blank or len(email) > EMAIL_LENGTH:
         raise Invalid("That is not an e-mail address.", "email")
     return email

@@ -11,3 +11,6 @@ repository_pushed = _signals.signal("repository-pushed")
 
 step_started = _signals.signal("step-started")
 """Sent by the pipeline runner with `deployment` (uuid) and `step` (name), before the step."""
+
+deletion_stage_begun = _signals.signal("deletion-stage-begun")
+"""Sent by the final deletion with `number` and `stage` (name), before the stage."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
@@ -13,7 +14,9 @@ from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from app.errors import Conflict
 from app.extensions import db
 
+Item = TypeVar("Item")
 _WRITES = "unit_of_work"
+_BEFORE = "before_commit"
 _AFTER = "after_commit"
 UNIQUE_VIOLATION = "23505"
 """PostgreSQL's code (appendix A, "unique_violation")."""
@@ -33,11 +36,15 @@ def unit_of_work() -> Iterator[None]:
         raise RuntimeError("a unit of work is open already")
     session.commit()
     session.info[_WRITES] = True
+    session.info[_BEFORE] = {}
     session.info[_AFTER] = []
     try:
         with _races_as_conflicts():
             session.connection(execution_options={"writes": True})
             yield
+            session.flush()
+            for action, items in session.info[_BEFORE].items():
+                action(items)
             session.commit()
     except BaseException:
         session.rollback()
@@ -45,6 +52,7 @@ def unit_of_work() -> Iterator[None]:
         raise
     finally:
         session.info[_WRITES] = False
+        session.info[_BEFORE] = {}
     for action in session.info.pop(_AFTER):
         action()
 
@@ -73,6 +81,19 @@ def _is_duplicate(error: IntegrityError) -> bool:
 def after_commit(action: Callable[[], object]) -> None:
     """Run `action` when the present unit of work is safe, e.g. to enqueue a job."""
     db.session().info[_AFTER].append(action)
+
+
+def before_commit(action: Callable[[list[Item]], object], item: Item) -> None:
+    """Hand `item`, with all others for `action`, to it as the last writing of the present unit of
+    work: what it locks is held for a moment only, and after all else, so that two units cannot
+    wait for each other.
+
+    Raises RuntimeError outside of a unit of work.
+    """
+    session = db.session()
+    if not session.info.get(_WRITES):
+        raise RuntimeError("changes are written inside unit_of_work() only")
+    session.info[_BEFORE].setdefault(action, []).append(item)
 
 
 @event.listens_for(Session, "before_flush")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import secrets
+from collections.abc import Set
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Base, Numbered, Outside
 from app.keyrings import Encrypted
-from app.permissions import Scope
+from app.permissions import SCOPE_RIGHTS, Permission, Scope
 
 
 class FailureNotices(StrEnum):
@@ -35,14 +35,12 @@ class User(Numbered, Outside, UserMixin, Base):
     name: Mapped[str]
     password_hash: Mapped[str]
     time_zone: Mapped[str] = mapped_column(default="UTC")
-    session_key: Mapped[str] = mapped_column(default=lambda: secrets.token_urlsafe(16))
-    """Part of every session; a new one signs the person out everywhere."""
     language: Mapped[str] = mapped_column(default="en")
     failure_notices: Mapped[FailureNotices] = mapped_column(default=FailureNotices.OWN)
     is_operator: Mapped[bool] = mapped_column(default=False)
     """May look after the installation itself."""
-    totp_secret: Mapped[str | None] = mapped_column(Encrypted)
-    """Base 32, of the authenticator app; None without one."""
+    totp_secret: Mapped[str | None] = mapped_column(Encrypted, deferred=True)
+    """Base 32, of the authenticator app; None without one. Not read with every request."""
     totp_last_step: Mapped[int] = mapped_column(default=0)
     """The newest time step a code was accepted for: no code works twice (RFC 6238, 5.2)."""
 
@@ -58,9 +56,12 @@ class User(Numbered, Outside, UserMixin, Base):
     )
     recovery_codes: Mapped[list[RecoveryCode]] = relationship(cascade="all, delete-orphan")
 
+    sign_in_key = ""
+    """Of the browser that asks: set when a cookie has been read or is about to be; no column."""
+
     def get_id(self) -> str:
         """What the session cookie carries."""
-        return f"{self.id}.{self.session_key}"
+        return self.sign_in_key
 
     @property
     def has_second_factor(self) -> bool:
@@ -103,6 +104,16 @@ class AccessToken(Numbered, Base):
 
     user: Mapped[User] = relationship(back_populates="access_tokens")
 
+    def limit(self, rights: Set[Permission], organisation_id: int) -> frozenset[Permission]:
+        """Of the rights its person has on a thing of this organisation, those the token gives on:
+        its scope's, and none outside of the organisation it was made for.
+
+        The one place that says so; `rights_by_token` and its like come here.
+        """
+        if self.organisation_id not in (None, organisation_id):
+            return frozenset()
+        return SCOPE_RIGHTS[self.scope] & rights
+
 
 class SignIn(Numbered, Outside, Base):
     """One browser in which a person is signed in. Deleting the row signs it out, whoever holds
@@ -120,6 +131,8 @@ class SignIn(Numbered, Outside, Base):
     expires_at: Mapped[datetime.datetime]
     second_factor_at: Mapped[datetime.datetime | None]
     """When the second factor was shown; None: not in this browser."""
+
+    user: Mapped[User] = relationship()
 
 
 class RecoveryCode(Numbered, Base):
@@ -153,5 +166,19 @@ class PasswordReset(Numbered, Base):
     __tablename__ = "password_resets"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    expires_at: Mapped[datetime.datetime]
+
+    user: Mapped[User] = relationship()
+
+
+class EmailChange(Numbered, Base):
+    """A new address that a person wants, until they open the link that was sent to it."""
+
+    __tablename__ = "email_changes"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), unique=True)
+    """One at a time: the newest wish takes the place of the one before."""
+    email: Mapped[str]
     token_hash: Mapped[str] = mapped_column(unique=True)
     expires_at: Mapped[datetime.datetime]

@@ -5,20 +5,26 @@ from __future__ import annotations
 import datetime
 import secrets
 import zoneinfo
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from app.accounts import queries
-from app.accounts.models import AccessToken, SSHKey, User
+from app.accounts.letters import tell_of_change
+from app.accounts.models import AccessToken, FailureNotices, SignIn, SSHKey, User
 from app.accounts.public_keys import read_public_key
+from app.accounts.sign_ins import end_sign_ins
 from app.audit.operations import record
 from app.errors import Invalid
 from app.extensions import db, now
 from app.names import clean_email, clean_name, fold_email
+from app.permissions import Scope
 
 PASSWORD_LENGTH = (10, 1000)
 TOKEN_PREFIX = "mb_"  # noqa: S105 -- recognisable in a leak scan, not a secret
+USE_NOTED_EVERY = datetime.timedelta(minutes=5)
+"""How exact a token's last use is: a write for every request would be dear."""
 _hasher = PasswordHasher()
 _nobody = _hasher.hash("a password that nobody has")
 
@@ -53,21 +59,43 @@ def check_password(email: str, password: str) -> User | None:
     return user
 
 
-def change_password(user: User, present: str, new: str) -> None:
-    """Set a new password and sign every other session out."""
+def confirm_password(user: User, password: str) -> None:
+    """Raises `Invalid` unless `password` is the person's own: who found an open browser has not
+    got it."""
+    if check_password(user.email, password) is None:
+        raise Invalid("That is not your password.", "password")
+
+
+def change_password(user: User, present: str, new: str, here: SignIn | None = None) -> None:
+    """Set a new password, sign out every browser but the one of `here`, and tell by mail."""
     if check_password(user.email, present) is None:
         raise Invalid("The present password is not right.", "present")
     user.password_hash = hash_password(new)
-    user.session_key = secrets.token_urlsafe(16)
     record("account.password", user.email, actor=user, organisation_id=None)
+    end_sign_ins(user, but=here)
+    tell_of_change(user, "The password of your account was changed")
 
 
-def update_profile(user: User, name: str, time_zone: str) -> None:
-    """Change name and IANA zone."""
-    if time_zone not in zoneinfo.available_timezones():
-        raise Invalid("Choose a time zone from the list.", "time_zone")
-    user.name = clean_name(name)
-    user.time_zone = time_zone
+@dataclass(frozen=True)
+class Profile:
+    """What a person says of themselves. `time_zone` is an IANA zone, `language` a code."""
+
+    name: str
+    time_zone: str = "UTC"
+    language: str = "en"
+    failure_notices: FailureNotices = FailureNotices.OWN
+
+
+def update_profile(user: User, profile: Profile) -> None:
+    """Change name, zone, language and notices. Raises `Invalid` for a zone that is none."""
+    zone = profile.time_zone.strip().replace(" ", "_").casefold()
+    zones = {name.casefold(): name for name in zoneinfo.available_timezones()}
+    if zone not in zones:
+        raise Invalid("Choose a time zone from the list, e.g. “Europe/Zurich”.", "time_zone")
+    user.name = clean_name(profile.name)
+    user.time_zone = zones[zone]
+    user.language = profile.language
+    user.failure_notices = profile.failure_notices
 
 
 def add_ssh_key(user: User, name: str, text: str) -> SSHKey:
@@ -93,22 +121,38 @@ def remove_ssh_key(user: User, key: SSHKey) -> None:
     db.session.delete(key)
 
 
-def create_access_token(user: User, name: str, days: int | None = None) -> tuple[AccessToken, str]:
-    """A new token and its text, which is shown once and kept nowhere."""
+def create_access_token(
+    user: User,
+    name: str,
+    days: int | None = None,
+    *,
+    scope: Scope = Scope.WRITE,
+    organisation_id: int | None = None,
+) -> tuple[AccessToken, str]:
+    """A new token and its text, which is shown once and kept nowhere. Without `days` it does not
+    end, without `organisation_id` it opens all of the person's."""
     text = TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = AccessToken(
         user=user,
         name=clean_name(name),
         hint=text[:8],
         token_hash=queries.hash_token(text),
+        scope=scope,
+        organisation_id=organisation_id,
         expires_at=now() + datetime.timedelta(days=days) if days else None,
     )
     db.session.add(token)
-    record("account.token.create", token.name, actor=user, organisation_id=None)
+    facts = {"scope": scope.value, "days": str(days or "")}
+    record("account.token.create", token.name, actor=user, organisation_id=organisation_id, **facts)
     return token, text
+
+
+def note_token_use(token: AccessToken) -> None:
+    """Remember that the token was used; asked for once in `USE_NOTED_EVERY`."""
+    token.last_used_at = now()
 
 
 def revoke_access_token(user: User, token: AccessToken) -> None:
     """End a token at once."""
-    record("account.token.revoke", token.name, actor=user, organisation_id=None)
+    record("account.token.revoke", token.name, actor=user, organisation_id=token.organisation_id)
     db.session.delete(token)

@@ -1,4 +1,4 @@
-"""Finding people by what they show: a session, a key, a token."""
+"""Finding people by what they show: an address, a key, a token."""
 
 from __future__ import annotations
 
@@ -14,13 +14,6 @@ from app.extensions import db, now
 def find_user(email: str) -> User | None:
     """By casefolded address."""
     return db.session.scalar(select(User).where(User.email == email))
-
-
-def find_session_user(session_id: str) -> User | None:
-    """Whom a session cookie stands for; None once they have been signed out everywhere."""
-    number, _, key = session_id.partition(".")
-    user = db.session.get(User, int(number)) if number.isdigit() else None
-    return user if user and user.session_key == key else None
 
 
 def find_ssh_key(fingerprint: str) -> SSHKey | None:

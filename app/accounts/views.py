@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import urlsplit
+import zoneinfo
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import login_user, logout_user
 
 from app.accounts import operations
-from app.accounts.access import signed_in
+from app.accounts.access import present_sign_in, signed_in
+from app.accounts.email_changes import find_wanted_email
 from app.accounts.forms import (
-    AccessTokenForm,
     PasswordForm,
     ProfileForm,
     SignInForm,
     SSHKeyForm,
 )
+from app.accounts.sessions import leave, let_in
+from app.accounts.targets import local_target
 from app.errors import Invalid, NotFound
 from app.installation import installation
 from app.names import EMAIL_LENGTH, fold_email
@@ -46,27 +46,18 @@ def sign_in() -> ResponseReturnValue:
     if form.validate_on_submit():
         user = operations.check_password(form.email.data, form.password.data)
         if user:
-            login_user(user, remember=form.remember.data)
-            return redirect(local_target(request.args.get("next")), 303)
+            target = local_target(request.args.get("next"))
+            return redirect(let_in(user, is_kept=form.remember.data, target=target), 303)
         form.form_errors.append(_("E-mail address and password do not match."))
     is_open = installation().settings.lets_strangers_sign_up
     status = 401 if form.errors else 200
     return render_template("accounts/sign_in.html", form=form, sign_up_is_open=is_open), status
 
 
-def local_target(target: str | None) -> str:
-    """Where to go after signing in: an address of this panel only, never somebody else's."""
-    parts = urlsplit(target or "")
-    is_local = not parts.scheme and not parts.netloc and parts.path.startswith("/")
-    # Browsers drop blanks and control characters, and take a backslash for a slash.
-    is_plain = not re.search(r"[\x00-\x20\\]", target or "") and "//" not in (target or "")[:2]
-    return target if target and is_local and is_plain else url_for("overview.applications")
-
-
 @blueprint.post("/sign-out/")
 @requires(Permission.ACCOUNT_OWN)
 def sign_out() -> ResponseReturnValue:
-    logout_user()
+    leave()
     return redirect(url_for("accounts.sign_in"), 303)
 
 
@@ -77,12 +68,13 @@ def profile() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             with unit_of_work():
-                operations.update_profile(signed_in(), form.name.data, form.time_zone.data)
+                operations.update_profile(signed_in(), form.profile())
             flash(_("Your profile is saved."), "success")
             return redirect(url_for("accounts.profile"), 303)
         except Invalid as error:
             form.refuse(error)
-    return render_template("accounts/profile.html", form=form)
+    wanted, zones = find_wanted_email(signed_in()), sorted(zoneinfo.available_timezones())
+    return render_template("accounts/profile.html", form=form, wanted=wanted, zones=zones)
 
 
 @blueprint.route("/password/", methods=["GET", "POST"])
@@ -93,8 +85,8 @@ def password() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             with unit_of_work():
-                operations.change_password(signed_in(), form.present.data, form.password.data)
-            login_user(signed_in())
+                present, new = form.present.data, form.password.data
+                operations.change_password(signed_in(), present, new, here=present_sign_in())
             flash(_("Your password is changed. Other sessions are signed out."), "success")
             return redirect(url_for("accounts.password"), 303)
         except Invalid as error:
@@ -127,31 +119,3 @@ def remove_ssh_key(key_id: int) -> ResponseReturnValue:
         operations.remove_ssh_key(signed_in(), key)
     flash(_("The key is removed."), "success")
     return redirect(url_for("accounts.ssh_keys"), 303)
-
-
-@blueprint.route("/access-tokens/", methods=["GET", "POST"])
-@requires(Permission.ACCOUNT_OWN)
-def access_tokens() -> ResponseReturnValue:
-    form = AccessTokenForm()
-    created = None
-    if form.validate_on_submit():
-        try:
-            with unit_of_work():
-                days = form.days.data or None
-                created = operations.create_access_token(signed_in(), form.name.data, days)[1]
-        except Invalid as error:
-            form.refuse(error)
-    tokens = signed_in().access_tokens
-    return render_template("accounts/access_tokens.html", form=form, tokens=tokens, text=created)
-
-
-@blueprint.post("/access-tokens/<int:token_id>/revoke/")
-@requires(Permission.ACCOUNT_OWN)
-def revoke_access_token(token_id: int) -> ResponseReturnValue:
-    with unit_of_work():
-        token = next((row for row in signed_in().access_tokens if row.id == token_id), None)
-        if token is None:
-            raise NotFound(_("There is no such token."))
-        operations.revoke_access_token(signed_in(), token)
-    flash(_("The token is revoked. It opens nothing any more."), "success")
-    return redirect(url_for("accounts.access_tokens"), 303)

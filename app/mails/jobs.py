@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from app.extensions import db
 from app.installation import installation
 from app.mails import operations
-from app.mails.models import Mail
 from app.transactions import unit_of_work
 
 
@@ -13,10 +11,17 @@ def deliver(mail_id: int) -> None:
     """One attempt, if it is due. A worker that dies in it leaves the mail to the next attempt:
     rather twice than never."""
     with unit_of_work():
-        mail = db.session.get(Mail, mail_id)
-        if mail is None or not operations.claim(mail):
-            return
+        mail = operations.claim(mail_id)
+        number = mail.attempts if mail else 0
+    if mail is None:
+        return
     here = installation()
     failure = operations.attempt(mail, here.settings.mail_sender, here.adapters.mailer)
     with unit_of_work():
-        operations.settle(mail, failure)
+        operations.settle(mail, number, failure)
+
+
+def clean_up() -> None:
+    """Forget old mails."""
+    with unit_of_work():
+        operations.remove_old_mails()

@@ -18,10 +18,11 @@ class Mail(Numbered, Outside, Base):
 
     recipient: Mapped[str]
     subject: Mapped[str]
-    text: Mapped[str] = mapped_column(Encrypted)
-    """May hold a link that opens something: emptied once it is delivered."""
+    text: Mapped[str] = mapped_column(Encrypted, deferred=True)
+    """May hold a link that opens something: emptied once it is delivered. Read by the attempt
+    alone, so that one that cannot be decrypted stops nobody else's."""
     attempts: Mapped[int] = mapped_column(default=0)
-    due_at: Mapped[datetime.datetime | None]
+    due_at: Mapped[datetime.datetime | None] = mapped_column(index=True)
     """When to try next; None: delivered, or given up."""
     delivered_at: Mapped[datetime.datetime | None]
     failure: Mapped[str] = mapped_column(default="")

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from app.errors import Conflict, Invalid, PanelError
 from app.extensions import now
 from app.web.access import is_allowed
+from app.web.languages import choose_language
 from app.web.statuses import STATUSES
 
 
@@ -32,7 +33,9 @@ def install_frame(app: Flask) -> None:
     app.jinja_env.filters.update(
         ago=ago, exact=exact, clock=clock, iso=iso, bytes=human_bytes, seconds=human_seconds
     )
-    app.jinja_env.globals.update(may=is_allowed, status_of=STATUSES, now=now)
+    app.jinja_env.globals.update(
+        may=is_allowed, status_of=STATUSES, now=now, page_language=choose_language
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 

@@ -27,4 +27,9 @@ STATUSES = {
     "up": Status(_l("Online"), "green", "check"),
     "empty": Status(_l("Not deployed yet"), "secondary", "circle-dashed"),
     "down": Status(_l("Offline"), "red", "x"),
+    "unproved": Status(_l("Not proved yet"), "yellow", "clock"),
+    "expired": Status(_l("Not proved in time"), "secondary", "ban"),
+    "taken": Status(_l("Proved by somebody else"), "red", "x"),
+    "undeployed": Status(_l("From the next deployment on"), "blue", "rocket"),
+    "served": Status(_l("Served"), "green", "check"),
 }

@@ -9,7 +9,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.accounts.views import local_target
+from app.accounts.targets import local_target
 from tests.panel import ALICE, PASSWORD, Panel
 
 HOME = "/applications/"

@@ -17,13 +17,14 @@ class FileMailer:
 
     def send(self, letter: Letter) -> None:
         """A file appears whole or not at all; the same letter again replaces its own file."""
+        content = compose(letter).as_bytes()
         name = f"{letter.written_at:%Y%m%dT%H%M%S}-{letter.key}.eml"
         draft = self._folder / f".{name}"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
             with os.fdopen(handle, "wb") as file:
-                file.write(compose(letter).as_bytes())
+                file.write(content)
             draft.replace(self._folder / name)
         except OSError as error:
             raise Unavailable(f"The letter could not be written: {error.strerror}.") from error

@@ -10,56 +10,85 @@ from app.adapters.mail import Letter, compose
 from app.errors import Invalid, Unavailable
 
 SECONDS = 15
+"""How long each answer of the server is waited for."""
 
 
 class SMTPMailer:
     """`smtp://[user:password@]host[:port]` (with STARTTLS when there is a password, or the server
-    offers it) or `smtps://…` (TLS from the start). Ports default to 587 and 465."""
+    offers it) or `smtps://…` (TLS from the start). Ports default to 587 and 465.
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+    `context` says which certificates are believed; left out, the system's authorities.
+    """
+
+    def __init__(
+        self, url: str, context: ssl.SSLContext | None = None, seconds: float = SECONDS
+    ) -> None:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise Invalid("The port of the mail URL is not a number.") from error
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise Invalid("The mail URL is smtp://… or smtps://… with a host.")
         self._is_tls = parts.scheme == "smtps"
         self._host = parts.hostname
-        self._port = parts.port or (465 if self._is_tls else 587)
+        self._port = port or (465 if self._is_tls else 587)
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
+        self._context = context
+        self._seconds = seconds
 
     def send(self, letter: Letter) -> None:
         """One connection a letter: a panel writes few."""
+        message = compose(letter)
         try:
-            with self._connect() as server:
-                server.send_message(compose(letter))
-        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused) as error:
-            raise _verdict(error) from error
+            server = self._connect()
+            try:
+                self._introduce(server)
+                server.send_message(message)
+            finally:
+                _hang_up(server)
+        except smtplib.SMTPRecipientsRefused as error:
+            raise _by_code(max(code for code, _ in error.recipients.values())) from error
+        except smtplib.SMTPAuthenticationError as error:
+            # The operator's to mend, and not the letter's fault: it leaves once that is done.
+            raise Unavailable("The mail server refuses the panel's user name.") from error
+        except (smtplib.SMTPConnectError, smtplib.SMTPHeloError) as error:
+            raise Unavailable("The mail server does not talk to the panel.") from error
         except smtplib.SMTPResponseException as error:
             raise _by_code(error.smtp_code) from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise Unavailable(
+                "The mail server cannot take this address or sign-in.", retry=False
+            ) from error
+        except ssl.SSLError as error:
+            raise Unavailable("The mail server's certificate is not to be trusted.") from error
         except (OSError, smtplib.SMTPException) as error:
             raise Unavailable("The mail server does not answer as it should.") from error
 
     def _connect(self) -> smtplib.SMTP:
-        context = ssl.create_default_context()
-        if self._is_tls:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                self._host, self._port, timeout=SECONDS, context=context
-            )
-        else:
-            server = smtplib.SMTP(self._host, self._port, timeout=SECONDS)
-            server.ehlo()
-            if server.has_extn("starttls"):
-                server.starttls(context=context)
-            elif self._password:
-                server.close()
-                raise Unavailable("The mail server offers no TLS; the password is not sent.")
+        if not self._is_tls:
+            return smtplib.SMTP(self._host, self._port, timeout=self._seconds)
+        context = self._context or ssl.create_default_context()
+        return smtplib.SMTP_SSL(self._host, self._port, timeout=self._seconds, context=context)
+
+    def _introduce(self, server: smtplib.SMTP) -> None:
+        """Encrypt where the server can, and sign in; a password never goes in the clear."""
+        server.ehlo_or_helo_if_needed()
+        if not self._is_tls and server.has_extn("starttls"):
+            server.starttls(context=self._context or ssl.create_default_context())
+        elif not self._is_tls and self._password:
+            raise Unavailable("The mail server offers no TLS; the password is not sent.")
         if self._user:
             server.login(self._user, self._password)
-        return server
 
 
-def _verdict(error: smtplib.SMTPRecipientsRefused | smtplib.SMTPSenderRefused) -> Unavailable:
-    if isinstance(error, smtplib.SMTPSenderRefused):
-        return _by_code(error.smtp_code)
-    return _by_code(max(code for code, _ in error.recipients.values()))
+def _hang_up(server: smtplib.SMTP) -> None:
+    """Say good-bye as manners ask. The letter is taken already: what goes wrong now is no failure
+    of it, and must not have it sent again."""
+    try:
+        server.quit()
+    except (OSError, smtplib.SMTPException):
+        server.close()
 
 
 def _by_code(code: int) -> Unavailable:

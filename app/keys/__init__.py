@@ -1,0 +1,1 @@
+"""The keys that secrets at rest are encrypted with: new ones, and doing without old ones."""

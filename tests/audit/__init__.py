@@ -1,0 +1,1 @@
+"""Audit lines: the chain, the words, the pages, the exports."""

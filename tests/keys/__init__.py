@@ -1,0 +1,1 @@
+"""Rotating the keys of secrets at rest."""
