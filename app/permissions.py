@@ -112,9 +112,19 @@ APPLICATION_RIGHTS: dict[Access, frozenset[Permission]] = {
 
 
 def rights_of(role: Role, access: Access | None = None) -> frozenset[Permission]:
-    """All rights a member has on an application: by the organisation and by being given access."""
+    """All rights a member has on an application: by the organisation and by being given access.
+
+    A site editor has no more than its content, whatever they were given as something else.
+    """
     given = APPLICATION_RIGHTS[access] if access else frozenset()
+    if role == Role.SITE_EDITOR:
+        given &= EDIT
     return ORGANISATION_RIGHTS[role] | given
+
+
+def accesses_with(role: Role, permission: Permission) -> frozenset[Access]:
+    """With which accesses a member of this role has the right, for queries over many rows."""
+    return frozenset(access for access in Access if permission in rights_of(role, access))
 
 
 _READING = LOOK | {Permission.ORGANISATION_READ, Permission.VARIABLES_READ}

@@ -19,13 +19,16 @@ from werkzeug.serving import make_server
 
 from app.accounts.models import User
 from app.accounts.queries import find_user
+from app.accounts.sign_ins import Visitor, open_sign_in
 from app.adapters.git.store import DiskRepositoryStore
 from app.adapters.image_builder.fake import FakeImageBuilder
 from app.adapters.job_queue.fake import FakeJobQueue
 from app.adapters.mail.fake import FakeMailer
+from app.adapters.outbound.fake import FakeOutbound
 from app.applications.models import Application, Starter
 from app.applications.operations import add_collaborator
 from app.applications.queries import find_application
+from app.audit.chain import seed_chain
 from app.config import Settings, Times
 from app.environments.models import Environment
 from app.environments.queries import find_environment
@@ -82,8 +85,11 @@ ADAM = Person("Adam")  # administrator there
 DORA = Person("Dora")  # regular member, collaborator on `demo`
 BOB = Person("Bob")  # regular member who may only look at `demo`
 RITA = Person("Rita")  # regular member without access
+EVE = Person("Eve")  # site editor who was given `demo`
+ERIN = Person("Erin")  # site editor who was given nothing
 CHARLIE = Person("Charlie")  # a stranger with application `other` of his own
-PEOPLE = (ALICE, ADAM, DORA, BOB, RITA, CHARLIE)
+PEOPLE = (ALICE, ADAM, DORA, BOB, RITA, EVE, ERIN, CHARLIE)
+ROLES = {ADAM: Role.ADMINISTRATOR, EVE: Role.SITE_EDITOR, ERIN: Role.SITE_EDITOR}
 
 
 def make_settings(data_dir: Path, database_url: str = "") -> Settings:
@@ -93,6 +99,7 @@ def make_settings(data_dir: Path, database_url: str = "") -> Settings:
         database_url=database_url or f"sqlite:///{data_dir}/panel/panel.sqlite3",
         redis_url="unix:///nonexistent/redis.sock",
         secret_key="the secret key of the tests",
+        mail_sender="moonbase@panel.example.com",
         network_pool=f"127.{16 + os.getpid() % 200}.0.0/16",  # two runs at once do not meet
         sites_port=9,
         free_bytes_needed=1,
@@ -111,8 +118,9 @@ class Panel:
         self.store = DiskRepositoryStore(settings.data_dir / "repositories", settings.push_bytes)
         self.queue = FakeJobQueue()
         self.mailer = FakeMailer()
+        self.outbound = FakeOutbound()
         self.adapters = GivenAdapters(
-            self.engine, self.builder, self.store, self.queue, self.mailer
+            self.engine, self.builder, self.store, self.queue, self.mailer, self.outbound
         )
         self.app = create_app(settings, self.adapters)
 
@@ -132,18 +140,20 @@ class Panel:
         """A browser in which nobody is signed in; its forms carry a valid CSRF token."""
         return self._prepared(None)
 
-    def client_of(self, person: Person) -> FlaskClient:
+    def client_of(self, person: Person, *, has_second_factor: bool = False) -> FlaskClient:
         """A browser in which `person` is signed in."""
-        with self.reading():
-            return self._prepared(user_of(person).get_id())
+        with self.work():
+            user = user_of(person)
+            key = open_sign_in(user, Visitor(), has_second_factor=has_second_factor)
+        return self._prepared(key)
 
-    def _prepared(self, session_id: str | None) -> FlaskClient:
+    def _prepared(self, sign_in_key: str | None) -> FlaskClient:
         client = self.app.test_client()
         raw = hashlib.sha256(b"csrf").hexdigest()
         with client.session_transaction() as session:
             session["csrf_token"] = raw
-            if session_id:
-                session["_user_id"], session["_fresh"] = session_id, True
+            if sign_in_key:
+                session["_user_id"], session["_fresh"] = sign_in_key, True
         client.environ_base["HTTP_ACCEPT"] = "text/html"
         client.environ_base["HTTP_X_CSRFTOKEN"] = csrf_token(self.app, raw)
         return client
@@ -181,6 +191,7 @@ def build_schema(panel: Panel) -> None:
         with unit_of_work():
             seed_regions(panel.settings.network_pool)
             seed_plans()
+            seed_chain()
             seed_feed("local", NODE_TOKEN)
 
 
@@ -190,12 +201,12 @@ def settle_people(panel: Panel) -> None:
         people = {person: sign_up(person.email, person.name, PASSWORD) for person in PEOPLE}
         alice, charlie = people[ALICE], people[CHARLIE]
         moon = create_organisation("Moon", alice)
-        for person in (ADAM, DORA, BOB, RITA):
-            role = Role.ADMINISTRATOR if person == ADAM else Role.REGULAR
-            add_member(moon, person.email, role, alice)
+        for person in (ADAM, DORA, BOB, RITA, EVE, ERIN):
+            add_member(moon, person.email, ROLES.get(person, Role.REGULAR), alice)
         demo = make_application(panel, "demo", moon, alice)
         add_collaborator(demo, DORA.email, Access.COLLABORATOR, alice)
         add_collaborator(demo, BOB.email, Access.VIEWER, alice)
+        add_collaborator(demo, EVE.email, Access.EDITOR, alice)
         own = find_organisation("charlie")
         assert own is not None
         make_application(panel, "other", own, charlie)

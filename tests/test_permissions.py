@@ -1,30 +1,52 @@
-"""The matrix: every route about an application or organisation, asked by everybody, on their own
-object and on a foreign one. What a person may do is spelled out here once more, by hand."""
+"""The matrix: every route, asked by everybody, on their own object, on a foreign one and on one in
+the trash. What a person may do is spelled out here once more, by hand.
+
+A new route fails `test_the_matrix` until it can be asked: give its form to `FORMS`, the values of
+its address to `values`, and the row they name to `busy_panel`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from flask import Flask
 from werkzeug.routing import Rule
 
-from app.accounts.models import User
+from app.accounts.models import AccessToken, Passkey, SignIn, SSHKey, User
+from app.accounts.operations import add_ssh_key, create_access_token
+from app.applications.models import Collaborator
 from app.deployments.models import Deployment, Release
-from app.extensions import db
-from app.organisations.models import Member
-from app.permissions import LOOK, Permission
+from app.domains.models import Domain
+from app.domains.operations import claim_domain, trash_domain
+from app.extensions import db, now
+from app.lifecycle.environments import NewEnvironment, add_environment
+from app.lifecycle.models import TrashEntry
+from app.lifecycle.trash import trash_application, trash_environment
+from app.organisations.invitations import invite
+from app.organisations.models import Invitation, Member
+from app.organisations.operations import sign_up
+from app.permissions import LOOK, Permission, Role
+from app.platform_status.models import Impact, Incident
+from app.platform_status.operations import open_incident
+from app.runtime.models import ReleaseCommand
 from app.runtime.operations import add_release_command
+from app.variables.models import VariableChange
 from app.variables.operations import set_variable
 from app.web.access import requires
 from tests.deployments import site
+from tests.matrix import About, Matrix, On, guarded
 from tests.panel import (
     ADAM,
     ALICE,
     BOB,
     CHARLIE,
     DORA,
+    ERIN,
+    EVE,
+    PASSWORD,
     PEOPLE,
     RITA,
     Panel,
@@ -37,155 +59,241 @@ from tests.panel import (
     user_of,
 )
 
-ALL = {permission.value for permission in Permission}
-LOOKING = {"application.read", "repository.read", "deployment.read", "logs.read"}
+OLGA = Person("Olga")  # looks after the installation; a stranger to everybody's organisations
+EVERYBODY = (*PEOPLE[:-1], OLGA, CHARLIE)
+ALL = {permission.value for permission in Permission} - {"installation.operate"}
+CONTENT = {"site.read", "content.update"}
+LOOKING = {
+    "site.read",
+    "application.read",
+    "repository.read",
+    "deployment.read",
+    "logs.read",
+}
 WORKING = LOOKING | {
+    "content.update",
     "application.update",
     "repository.write",
+    "environment.create",
     "environment.update",
+    "environment.delete",
+    "domains.update",
     "variables.read",
+    "variables.reveal",
     "variables.update",
     "deployment.create",
 }
 MEMBER = {"organisation.read", "application.create"}
-ON_MOON = {
+OF_OWNERS = {"organisation.update", "organisation.delete"}
+ON_MOON: dict[Person, set[str]] = {
     ALICE: ALL,
-    ADAM: ALL - {"organisation.update"},
+    ADAM: ALL - OF_OWNERS,
     DORA: MEMBER,
     BOB: MEMBER,
     RITA: MEMBER,
+    EVE: set(),
+    ERIN: set(),
 }
 ON_DEMO = {
     ALICE: ALL,
-    ADAM: ALL - {"organisation.update"},
+    ADAM: ALL - OF_OWNERS,
     DORA: WORKING | MEMBER,
     BOB: LOOKING | MEMBER,
+    EVE: CONTENT,
 }
-ON_CHARLIES = {CHARLIE: ALL}
-STREAMS = {"environments.log_stream", "deployments.events"}
-"""Asked with HEAD: the guard is the same, and no thread is held."""
-FORMS = {
-    "organisations.change_role": {"role": "administrator"},
-    "organisations.add_member": {"email": CHARLIE.email, "role": "regular"},
+EXCEPTIONS = {
+    ("organisations.leave", ALICE): 400,  # the last owner
+    ("organisations.leave", ADAM): 403,  # administrators do not remove themselves
+    ("recovery.confirm_email", ALICE): 404,  # nobody asked for a mail
+}
+"""Acts that ask for more than a right."""
+KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGYlcgLnPQEbFpPNT1rYz4RYz2oJOjIAhkPdYxW7iRUd alice@laptop"
+)
+
+
+def own_organisation(person: Person | None) -> str:
+    """Everybody has one of their own name, from signing up."""
+    return person.name.lower() if person else "moon"
+
+
+Form = Mapping[str, str]
+FORMS: dict[str, Form | Callable[[Person | None, On], Form]] = {
+    "organisations.change_role": {"role": "regular"},
     "organisations.settings": {"name": "Another"},
+    "invitations.send": {"email": "somebody@example.com", "role": "regular"},
+    "ownership.give_away": lambda person, on: {"organisation": own_organisation(person)},
+    "lifecycle.create": lambda person, on: {
+        "organisation": "moon" if on == On.OWN else "charlie",
+        "name": "New",
+        "slug": "new-one",
+        "starter": "blank",
+    },
     "applications.add_collaborator": {"email": RITA.email, "access": "viewer"},
     "runtime.set_variable": {"name": "NAME", "value": "x"},
+    "runtime.preview_copies": {"to": "live", "names": "COLOUR"},
+    "runtime.apply_copies": {"to": "live", "names": "COLOUR"},
     "runtime.rename": {"name": "Another"},
     "runtime.add_release_command": {"label": "migrate", "command": "true"},
-    "environments.settings": {"branch": "main", "containers": "1"},
+    "domains.claim": {"host": "www.example.com"},
+    "environments.settings": {"name": "Another", "branch": "main", "containers": "1"},
+    "domains.change_use": {"use": "alias"},
+    "new_environment.create": {"name": "Acceptance", "slug": "acceptance"},
 }
+"""What a POST needs to be more than refused; a function where it depends on who asks for what."""
 
 
-@pytest.fixture(scope="session")
-def busy_template(panel_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two deployments on `demo` and one that waits, a variable, a release command."""
-    home = tmp_path_factory.mktemp("busy") / "data"
-    panel = copy_panel(panel_template, home)
+def form(endpoint: str, person: Person | None, on: On) -> Form:
+    known = FORMS.get(endpoint, {})
+    return known(person, on) if callable(known) else known
+
+
+def rights(about: About, person: Person, on: On) -> set[str] | None:
+    """What a person may do there; None: it is not there for them."""
+    if about == About.INSTALLATION:
+        return {"installation.operate"} if person == OLGA else None
+    if on in (On.FOREIGN, On.TRASHED_APPLICATION):
+        return None
+    return (ON_DEMO if about == About.APPLICATION else ON_MOON).get(person)
+
+
+def busy_panel(template: Path, home: Path) -> Panel:
+    """A panel with a row of every kind on `demo` and `moon`, for the addresses of `values`."""
+    panel = copy_panel(template, home)
     for _ in range(2):
         site.commit(panel)
         assert site.deploy(panel).status == "succeeded"
     with panel.work():
-        set_variable(environment(), "COLOUR", "blue", False, user_of(ALICE))
-        add_release_command(application(), "migrate", "true", user_of(ALICE))
+        alice = user_of(ALICE)
+        set_variable(environment(), "COLOUR", "blue", False, alice)
+        add_release_command(application(), "migrate", "true", alice)
+        invitation = invite(organisation(), "asked@example.com", Role.REGULAR, alice)
+        invitation.sent_at = invitation.sent_at.replace(year=2020)  # it may be sent again
+        mine = claim_domain(environment("live"), "demo.example.com", alice, panel.settings)
+        mine.proved_at = now()
+        add_ssh_key(alice, "Laptop", KEY)
+        create_access_token(alice, "Laptop")
+        stick = Passkey(name="Stick", credential_id=b"stick", public_key=b"key")
+        alice.passkeys.append(stick)
+        sign_up(OLGA.email, OLGA.name, PASSWORD).is_operator = True
+        open_incident("Slow", Impact.NOTICE, "Something is slow.", user_of(OLGA))
     site.request(panel, "live")
-    panel.close()
+    with panel.work():
+        fill_the_trash(panel)
+    return panel
+
+
+def fill_the_trash(panel: Panel) -> None:
+    """An application, an environment and a domain."""
+    alice = user_of(ALICE)
+    trash_application(make_application(panel, "gone", organisation(), alice), alice)
+    wanted = NewEnvironment("Preview", "preview")
+    preview = add_environment(application(), wanted, alice, panel.store, panel.settings)
+    trash_environment(preview, alice)
+    old = claim_domain(environment("live"), "old.example.com", alice, panel.settings)
+    old.proved_at = now()
+    db.session.flush()
+    trash_domain(old, alice)
+
+
+def values(rule: Rule, on: On) -> Mapping[str, object]:
+    """What stands for each argument of an address; inside an app context. `BY_ENDPOINT` says more
+    where one argument means different things."""
+    is_organisation = rule.rule.startswith("/organisations/")
+    is_theirs = on in (On.FOREIGN, On.FOREIGN_ROWS)
+    places = ("moon", "charlie") if is_organisation else ("demo", "other")
+    deployments = db.select(Deployment.uuid).order_by(Deployment.id)
+    members = db.select(Member.id).where(Member.organisation_id == organisation().id)
+    own: dict[str, object] = {
+        "slug": places[is_theirs],
+        "name": "test",
+        "kind": "csv",
+        "key": "COLOUR",
+        "token": "made-up",
+        "uuid": first(deployments),
+        "release_uuid": first(db.select(Release.uuid).order_by(Release.id)),
+        "domain_uuid": first(db.select(Domain.uuid).where(Domain.host == "demo.example.com")),
+        "command_id": first(db.select(ReleaseCommand.id)),
+        "change_id": first(db.select(VariableChange.id)),
+        "collaborator_id": first(db.select(Collaborator.id)),
+        "member_id": first(members.where(Member.user_id == user_of(BOB).id)),
+        "key_id": first(db.select(SSHKey.id)),
+        "token_id": first(db.select(AccessToken.id)),
+        "passkey_id": first(db.select(Passkey.id)),
+    }
+    own |= {name: first(query()) for name, query in BY_ENDPOINT.get(rule.endpoint, {}).items()}
+    own |= {"name": "live"} if rule.endpoint.startswith("domains.") else {}
+    own |= {"name": "preview"} if on == On.TRASHED_ENVIRONMENT else {}
+    return own
+
+
+def first(query: Any) -> object:
+    """The first value that a query finds."""
+    found = db.session.scalars(query).first()
+    assert found is not None, f"the busy panel has nothing for {query}"
+    return found
+
+
+Query = Callable[[], Any]
+IN_TRASH = {
+    "application": lambda: db.select(TrashEntry.uuid).where(TrashEntry.application_id.is_not(None)),
+    "environment": lambda: db.select(TrashEntry.uuid).where(TrashEntry.environment_id.is_not(None)),
+    "domain": lambda: db.select(Domain.uuid).where(Domain.trashed_at.is_not(None)),
+}
+BY_ENDPOINT: dict[str, dict[str, Query]] = {
+    "deployments.cancel": {
+        "uuid": lambda: db.select(Deployment.uuid).order_by(Deployment.id.desc())
+    },
+    "security.end_session": {
+        "uuid": lambda: db.select(SignIn.uuid).where(SignIn.user_id == user_of(ALICE).id)
+    },
+    "invitations.resend": {"uuid": lambda: db.select(Invitation.uuid)},
+    "invitations.revoke": {"uuid": lambda: db.select(Invitation.uuid)},
+    "operator.incident": {"uuid": lambda: db.select(Incident.uuid)},
+    "operator.update_incident": {"uuid": lambda: db.select(Incident.uuid)},
+    "operator.change_operator": {"uuid": lambda: db.select(User.uuid)},
+    "operator.sign_out": {"uuid": lambda: db.select(User.uuid)},
+    "trash.restore_application": {"entry_uuid": IN_TRASH["application"]},
+    "trash.delete_application_now": {"entry_uuid": IN_TRASH["application"]},
+    "trash.restore_environment": {"entry_uuid": IN_TRASH["environment"]},
+    "trash.delete_environment_now": {"entry_uuid": IN_TRASH["environment"]},
+    "trash.restore_domain": {"domain_uuid": IN_TRASH["domain"]},
+    "trash.delete_domain_now": {"domain_uuid": IN_TRASH["domain"]},
+}
+
+
+def make_matrix(panel: Panel) -> Matrix:
+    return Matrix(panel, values, form, rights, EXCEPTIONS, EVERYBODY, CHARLIE)
+
+
+def ask_everything(panel: Panel) -> Matrix:
+    """The whole matrix, with `demo` in use and then in the trash."""
+    matrix = make_matrix(panel)
+    matrix.ask_all()
+    with panel.work():
+        trash_application(application(), user_of(ALICE))
+    matrix.ask_trashed()
+    return matrix
+
+
+@pytest.fixture(scope="session")
+def busy_template(panel_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of `busy_panel`, to be copied."""
+    home = tmp_path_factory.mktemp("busy") / "data"
+    busy_panel(panel_template, home).close()
     return home
 
 
-def guarded(app: Flask) -> list[tuple[Rule, str]]:
-    return [
-        (rule, method)
-        for rule in app.url_map.iter_rules()
-        if "slug" in rule.arguments and hasattr(app.view_functions[rule.endpoint], "permission")
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-    ]
-
-
-def address(rule: Rule, is_own: bool) -> str:
-    """The rule's address with values of rows that exist; inside an app context."""
-    is_organisation = rule.endpoint.startswith("organisations.")
-    slug = ("moon" if is_own else "charlie") if is_organisation else ("demo" if is_own else "other")
-    release = db.session.scalars(db.select(Release).order_by(Release.id)).first()
-    members = db.select(Member).join(User).where(User.email == BOB.email)
-    moon_member = db.session.scalars(
-        members.where(Member.organisation_id == organisation().id)
-    ).one()
-    uuids = db.session.scalars(db.select(Deployment.uuid).order_by(Deployment.id)).all()
-    assert release
-    values: dict[str, object] = {
-        "slug": slug,
-        "name": "test",
-        "key": "COLOUR",
-        "uuid": uuids[-1 if rule.endpoint == "deployments.cancel" else 0],
-        "release_uuid": release.uuid,
-        "command_id": 1,
-        "collaborator_id": application().collaborators[-1].id,
-        "member_id": moon_member.id,
-    }
-    built = rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)
-    assert built is not None
-    return str(built[1])
-
-
-def expected(permission: str, rights: set[str] | None) -> set[int]:
-    if rights is None:
-        return {404}
-    if permission not in rights:
-        return {403}
-    return {200, 302, 303}
-
-
-def ask(panel: Panel, person: Person | None, rule: Rule, method: str, path: str) -> int:
-    client = panel.client_of(person) if person else panel.client()
-    method = "HEAD" if rule.endpoint in STREAMS else method
-    answer = client.open(
-        path, method=method, data=FORMS.get(rule.endpoint) if method == "POST" else None
-    )
-    answer.close()
-    return answer.status_code
-
-
-def cells(rule: Rule) -> Iterator[tuple[Person, bool, set[str] | None]]:
-    """Person, whether the object is their organisation's `demo`, and their rights on it."""
-    on_own = ON_MOON if rule.endpoint.startswith("organisations.") else ON_DEMO
-    for person in PEOPLE:
-        yield person, True, on_own.get(person)
-        yield person, False, ON_CHARLIES.get(person)
-
-
 def test_the_matrix(busy_template: Path, tmp_path: Path) -> None:
-    asserted = 0
     panel = copy_panel(busy_template, tmp_path / "data")
-    rules = guarded(panel.app)
-    assert len(rules) > 25
-    wrong = []
-    for number, (rule, method) in enumerate(rules):
-        permission = panel.app.view_functions[rule.endpoint].permission  # type: ignore[attr-defined]
-        with panel.reading():
-            paths = {is_own: address(rule, is_own) for is_own in (True, False)}
-        for is_own, path in paths.items():
-            status = ask(panel, None, rule, method, path)
-            asserted += 1
-            if status != 302:
-                wrong.append(f"{method} {rule.endpoint} anonymous {is_own}: {status}")
-        for person, is_own, rights in cells(rule):
-            wanted = expected(permission, rights)
-            is_allowed = 200 in wanted
-            if is_allowed and not is_own:
-                continue  # Charlie's own application holds none of demo's rows
-            here = panel
-            if is_allowed and method == "POST":  # an act that succeeds must not spoil other cells
-                here = copy_panel(busy_template, tmp_path / f"{number}-{person}")
-            status = ask(here, person, rule, method, paths[is_own])
-            if here is not panel:
-                here.close()
-            asserted += 1
-            if status not in wanted:
-                wrong.append(f"{method} {rule.endpoint} {person} own={is_own}: {status} {wanted}")
+    began = time.monotonic()
+    matrix = ask_everything(panel)
+    routes = len(guarded(panel.app))
     panel.close()
-    print(f"{asserted} cells of the permission matrix, {len(rules)} routes")
-    assert not wrong
-    assert asserted >= 13 * len(rules)
+    print(f"{matrix.asked} cells, {routes} routes, {time.monotonic() - began:.1f} s")
+    assert not matrix.wrong, "\n".join(matrix.wrong)
+    assert routes > 80
+    assert matrix.asked > 20 * routes
 
 
 def test_nothing_that_changes_is_given_to_those_who_may_only_look(panel: Panel) -> None:

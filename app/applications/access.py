@@ -5,17 +5,22 @@ from __future__ import annotations
 from app.accounts.access import signed_in
 from app.applications import queries
 from app.applications.models import Application
+from app.organisations.second_factor import demand_second_factor
 from app.web.access import authorise, hide
 
 
 def load_application(slug: str) -> Application:
     """The application, if the person has the right the endpoint names.
 
-    Strangers get `NotFound`, members without the right `NotAllowed`.
+    Strangers get `NotFound`, members without the right `NotAllowed`, and members who have not
+    shown a second factor where the organisation wants one `SecondFactorNeeded`.
     """
     application = queries.find_application(slug)
-    rights = queries.rights_on(application, signed_in()) if application else frozenset()
-    if application is None or not rights:
+    if application is None:
         raise hide("application")
+    rights = queries.rights_behind_the_door(application, signed_in())
+    if not rights:
+        raise hide("application")
+    demand_second_factor(application.organisation, signed_in())
     authorise(rights)
     return application

@@ -20,7 +20,7 @@ def create_application(
 ) -> Application:
     """A new application; a regular member who makes one becomes its collaborator (checklist 3)."""
     address = clean_application_slug(slug)
-    if queries.find_application(address):
+    if queries.is_slug_taken(address):
         raise Invalid(f"“{address}” is taken. Choose another address name.", "slug")
     application = Application(
         organisation=organisation, name=clean_name(name), slug=address, starter=starter
@@ -49,24 +49,38 @@ def rename_application(application: Application, name: str, actor: User) -> None
 
 
 def add_collaborator(application: Application, email: str, access: Access, actor: User) -> None:
-    """Give access to a member of the organisation (checklist 4); again to change it."""
+    """Give access to a member of the organisation (checklist 4); again to change it.
+
+    Raises `Invalid` for anybody else, for those who work on everything by their role, and for a
+    site editor who would be given more than content.
+    """
     user = find_user(clean_email(email))
     member = find_member(application.organisation_id, user.id) if user else None
     if user is None or member is None:
         raise Invalid("Only members of the organisation can be given access.", "email")
+    if member.role in (Role.OWNER, Role.ADMINISTRATOR):
+        raise Invalid("Owners and administrators work on every application anyway.", "email")
+    if member.role == Role.SITE_EDITOR and access != Access.EDITOR:
+        raise Invalid(
+            f"{user.name} is a site editor and can be given the content only. Make them a regular "
+            "member first.",
+            "access",
+        )
     present = next((row for row in application.collaborators if row.user_id == user.id), None)
+    before = present.access.value if present else None
     if present:
         present.access = access
     else:
         row = Collaborator(user=user, member_id=member.id, access=access)
         application.collaborators.append(row)
     record(
-        "collaborator.add",
+        "collaborator.change" if present else "collaborator.add",
         application.slug,
         actor=actor,
         organisation_id=application.organisation_id,
+        before=before,
+        after=access.value,
         email=user.email,
-        access=access.value,
     )
 
 
@@ -77,6 +91,7 @@ def remove_collaborator(application: Application, collaborator: Collaborator, ac
         application.slug,
         actor=actor,
         organisation_id=application.organisation_id,
+        before=collaborator.access.value,
         email=collaborator.user.email,
     )
-    application.collaborators.remove(collaborator)
+    db.session.delete(collaborator)

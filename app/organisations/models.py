@@ -21,7 +21,7 @@ class Organisation(Numbered, Outside, Base):
     slug: Mapped[str] = mapped_column(unique=True)
 
     requires_second_factor: Mapped[bool] = mapped_column(default=False)
-    """Members without one see nothing of it until they have set one up."""
+    """Members see nothing of it, and Git refuses them, until they have shown one."""
 
     members: Mapped[list[Member]] = relationship(
         back_populates="organisation", cascade="all, delete-orphan", order_by="Member.id"
@@ -37,6 +37,8 @@ class Member(Numbered, Base):
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     role: Mapped[Role]
+    invitation_hash: Mapped[str | None] = mapped_column(unique=True)
+    """Hash of the link they were invited by: opened again, it leads them in."""
 
     organisation: Mapped[Organisation] = relationship(back_populates="members")
     user: Mapped[User] = relationship()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 
 from app.environments.models import Environment
+from app.environments.queries import is_in_use
 from app.extensions import db
 from app.repositories.models import Repository, TrackedBranch
 
@@ -42,5 +43,5 @@ def list_pushed_environments() -> Sequence[int]:
     return db.session.scalars(
         select(Environment.id)
         .join(TrackedBranch, TrackedBranch.environment_id == Environment.id)
-        .where(Environment.is_deployed_on_push, TrackedBranch.waiting > 0)
+        .where(Environment.is_deployed_on_push, TrackedBranch.waiting > 0, is_in_use())
     ).all()

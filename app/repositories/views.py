@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from flask import Blueprint, Response, request, stream_with_context
 from flask.typing import ResponseReturnValue
 
-from app.accounts.models import User
+from app.accounts.models import AccessToken
+from app.accounts.operations import USE_NOTED_EVERY, note_token_use
 from app.accounts.queries import find_access_token
 from app.adapters.git import GitService
 from app.adapters.git.cgi import CgiResponse, run_cgi
 from app.adapters.git.commands import parse_http_request
+from app.audit.operations import acting_through
 from app.errors import PanelError
 from app.extensions import db, now
 from app.installation import installation
@@ -39,30 +41,30 @@ CGI_HEADERS = (
 @public
 def serve(slug: str) -> ResponseReturnValue:
     """Hand one request of a Git client to Git. The token is the guard here, not the session."""
-    user = _find_person()
-    if user is None:
+    token = _find_token()
+    if token is None:
         return _ask_for_token()
+    acting_through(f"token {token.name}")
     try:
         service = parse_http_request(request.method, _path(), request.environ["QUERY_STRING"])[0]
-        key = authorise_git(user, slug, service)
-        return _stream(key, service, slug, user.id)
+        key = authorise_git(token.user, slug, service, token)
+        return _stream(key, service, slug, token.user_id)
     except PanelError as error:
         return Response(error.sentence + "\n", error.status, mimetype="text/plain")
 
 
-def _find_person() -> User | None:
-    """Whose token it is; the user name must be the address of the same person."""
+def _find_token() -> AccessToken | None:
+    """The token shown; the user name must be the address of the same person."""
     given = request.authorization
     if given is None or given.type != "basic" or not given.password:
         return None
     token = find_access_token(given.password)
     if token is None or token.user.email != fold_email(given.username or ""):
         return None
-    user = token.user
-    if token.last_used_at is None or (now() - token.last_used_at).total_seconds() > 60:
+    if token.last_used_at is None or now() - token.last_used_at > USE_NOTED_EVERY:
         with unit_of_work():
-            token.last_used_at = now()
-    return user
+            note_token_use(token)
+    return token
 
 
 def _ask_for_token() -> Response:

@@ -130,7 +130,7 @@ def test_access_given_again_is_changed(panel: Panel) -> None:
         add_collaborator(application(), BOB.email, Access.COLLABORATOR, user_of(ALICE))
     with panel.reading():
         assert rights_on(application(), user_of(BOB)) >= WORK
-        assert len(application().collaborators) == 2
+        assert len(application().collaborators) == 3
 
 
 def test_access_is_taken_away_at_once(panel: Panel) -> None:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import event
 
-from app.applications.queries import list_applications, rights_on
+from app.accounts.operations import create_user
+from app.applications.operations import add_collaborator
+from app.applications.queries import (
+    list_applications,
+    list_collaborators,
+    list_sites,
+    rights_on,
+)
+from app.deployments.operations import request_deployment
 from app.errors import Invalid, NotAllowed
 from app.extensions import db
+from app.organisations.invitations import invite
 from app.organisations.models import Member
 from app.organisations.operations import (
     add_member,
@@ -16,16 +26,21 @@ from app.organisations.operations import (
     rename_organisation,
 )
 from app.organisations.queries import count_owners, find_member, find_organisation
-from app.permissions import Role
+from app.permissions import EDIT, Access, Permission, Role
+from tests.deployments import site
 from tests.panel import (
     ADAM,
     ALICE,
     BOB,
     CHARLIE,
+    DORA,
+    EVE,
+    PASSWORD,
     RITA,
     Panel,
     Person,
     application,
+    environment,
     organisation,
     user_of,
 )
@@ -103,15 +118,14 @@ def test_a_removed_person_is_out_at_their_next_click(panel: Panel) -> None:
 def test_members_are_changed_on_their_page(panel: Panel) -> None:
     browser = panel.client_of(ALICE)
     page = "/organisations/moon/members/"
-    added = browser.post(page, data={"email": CHARLIE.email, "role": "regular"})
-    assert added.status_code == 303
     with panel.reading():
-        number = member(CHARLIE).id
+        number = member(RITA).id
     assert browser.post(f"{page}{number}/role/", data={"role": "administrator"}).status_code == 303
-    assert panel.client_of(CHARLIE).get("/applications/demo/").status_code == 200
+    assert panel.client_of(RITA).get("/applications/demo/").status_code == 200
     assert browser.post(f"{page}{number}/role/", data={"role": "emperor"}).status_code == 400
     assert browser.post(f"{page}{number}/remove/").status_code == 303
-    assert panel.client_of(CHARLIE).get("/applications/demo/").status_code == 404
+    assert panel.client_of(RITA).get("/applications/demo/").status_code == 404
+    assert browser.post(f"{page}{number}/remove/").status_code == 404
 
 
 def test_a_member_of_another_organisation_is_not_there(panel: Panel) -> None:
@@ -146,3 +160,95 @@ def test_a_renamed_organisation_keeps_its_address(panel: Panel) -> None:
         rename_organisation(organisation(), "  Big   Moon ", user_of(ALICE))
     with panel.reading():
         assert organisation("moon").name == "Big Moon"
+
+
+def test_leaving_leads_to_ones_other_organisations(panel: Panel) -> None:
+    for person, path in ((BOB, "leave/"), (EVE, "leave/")):
+        browser = panel.client_of(person)
+        left = browser.post(f"/organisations/moon/{path}")
+        assert left.status_code == 303 and left.location.endswith("/organisations/")
+        assert "You are not a member any more." in browser.get(left.location).text
+        assert browser.get("/applications/demo/").status_code == 404
+
+
+def test_an_owner_who_removes_themselves_gets_an_answer(panel: Panel) -> None:
+    with panel.work():
+        change_role(member(ADAM), Role.OWNER, user_of(ALICE))
+        number = member(ALICE).id
+    browser = panel.client_of(ALICE)
+    left = browser.post(f"/organisations/moon/members/{number}/remove/")
+    assert left.location.endswith("/organisations/")
+    assert browser.get(left.location).status_code == 200
+
+
+def test_who_may_not_leave_stays(panel: Panel) -> None:
+    assert panel.client_of(ADAM).post("/organisations/moon/leave/").status_code == 403
+    assert panel.client_of(ALICE).post("/organisations/moon/leave/").status_code == 400
+    assert panel.client_of(CHARLIE).post("/organisations/moon/leave/").status_code == 404
+    with panel.reading():
+        assert member(ADAM) and member(ALICE)
+
+
+def test_a_page_of_members_asks_the_same_of_the_database_for_any_number(panel: Panel) -> None:
+    few = count_queries(panel, "/organisations/moon/members/")
+    with panel.work():
+        for number in range(30):
+            person = create_user(f"new{number}@example.com", f"New {number}", PASSWORD)
+            add_member(organisation(), person.email, Role.REGULAR, user_of(ALICE))
+            add_collaborator(application(), person.email, Access.VIEWER, user_of(ALICE))
+            invite(organisation(), f"asked{number}@example.com", Role.REGULAR, user_of(ALICE))
+    assert count_queries(panel, "/organisations/moon/members/") == few
+    assert count_queries(panel, "/applications/demo/collaborators/") < 25
+
+
+def count_queries(panel: Panel, path: str) -> int:
+    """How many statements Alice's second look at a page needs."""
+    browser = panel.client_of(ALICE)
+    browser.get(path)
+    statements = []
+    with panel.app.app_context():
+        engine = db.engine
+
+    def note(*arguments: object) -> None:
+        statements.append(arguments[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        assert browser.get(path).status_code == 200
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return len(statements)
+
+
+def test_a_removed_members_deployment_goes_on_and_their_page_is_gone(panel: Panel) -> None:
+    site.commit(panel)
+    with panel.work():
+        row = request_deployment(environment(), panel.store, user_of(DORA))
+        number, uuid = row.id, row.uuid
+    browser = panel.client_of(DORA)
+    page = f"/applications/demo/deployments/{uuid}/"
+    assert browser.get(page).status_code == 200
+    with panel.work():
+        remove_member(member(DORA), user_of(ALICE))
+    assert site.run(panel, number).status == "succeeded"
+    for path in (page, f"{page}state/", f"{page}log/", "/applications/demo/"):
+        assert browser.get(path).status_code == 404
+    assert "Dora" in panel.client_of(ALICE).get(page).text
+
+
+def test_a_site_editor_keeps_their_content_whatever_they_were_given_before(panel: Panel) -> None:
+    with panel.work():
+        change_role(member(DORA), Role.SITE_EDITOR, user_of(ALICE))
+    with panel.reading():
+        assert rights_on(application(), user_of(DORA)) == EDIT
+        assert not db.session.scalars(list_applications(user_of(DORA))).all()
+        assert [row.slug for row in db.session.scalars(list_sites(user_of(DORA)))] == ["demo"]
+        shown = {
+            row.collaborator.user.name: row.access for row in list_collaborators(application().id)
+        }
+        assert shown == {"Dora": "editor", "Bob": "viewer", "Eve": "editor"}
+    assert panel.client_of(DORA).get("/applications/demo/").status_code == 403
+    with panel.work():
+        change_role(member(EVE), Role.REGULAR, user_of(ALICE))
+    with panel.reading():  # more than a look at content has to be given anew
+        assert Permission.APPLICATION_READ not in rights_on(application(), user_of(EVE))
