@@ -57,7 +57,10 @@ def load_cards(applications: Sequence[Application]) -> Mapping[int, list[Card]]:
         select(Environment)
         .join(Environment.application)
         .options(contains_eager(Environment.application), defer(Environment.secret_key))
-        .where(Environment.application_id.in_([row.id for row in applications]))
+        .where(
+            Environment.application_id.in_([row.id for row in applications]),
+            Environment.trashed_at.is_(None),
+        )
         .order_by(Environment.id)
     ).all()
     numbers = [row.id for row in environments]

@@ -52,7 +52,9 @@ def _builds_to_keep(count: int) -> set[int]:
         if build_id not in builds and len(builds) < count:
             builds.append(build_id)
     # The newest build too, even when its deployment failed: the next try may want it.
-    kept.update(db.session.scalars(select(func.max(Build.id)).group_by(Build.environment_id)))
+    # Of an environment that is gone nobody tries again.
+    newest_builds = select(func.max(Build.id)).where(Build.environment_id.is_not(None))
+    kept.update(db.session.scalars(newest_builds.group_by(Build.environment_id)))
     return kept.union(*newest.values())
 
 

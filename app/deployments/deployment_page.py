@@ -15,6 +15,7 @@ from app.deployments.models import (
     Release,
 )
 from app.deployments.pipeline import STORIES
+from app.deployments.waiting import Change, changes_since_last
 from app.extensions import db, now
 from app.installation import installation
 from app.logs.queries import log_store
@@ -44,7 +45,7 @@ class DeploymentPage:
     steps: Sequence[StepLine]
     expected: float | None
     commits: Sequence[CommitInfo]
-    changed_variables: Sequence[str]
+    changes: Sequence[Change]
     release: Release | None
     current: CurrentRelease | None
     log: str
@@ -66,7 +67,7 @@ def load_page(deployment: Deployment) -> DeploymentPage:
         steps=_step_lines(deployment, expected),
         expected=sum(expected.values()) or None,
         commits=_commits_since(deployment),
-        changed_variables=_changed_variables(release) if release else (),
+        changes=changes_since_last(deployment, release) if release else (),
         release=release,
         current=queries.find_current(deployment.environment_id),
         log=piece.text,
@@ -104,20 +105,6 @@ def _commits_since(deployment: Deployment) -> Sequence[CommitInfo]:
     if previous == deployment.commit:
         return []
     return store.log(key, deployment.commit, previous, COMMITS_SHOWN if previous else 1)
-
-
-def _changed_variables(release: Release) -> list[str]:
-    """Names of the variables that differ from the release before."""
-    before = db.session.scalars(
-        db.select(Release)
-        .where(Release.environment_id == release.environment_id, Release.number < release.number)
-        .order_by(Release.number.desc())
-        .limit(1)
-    ).first()
-    if before is None:
-        return []
-    old, new = before.variables, release.variables
-    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 
 def describe(deployment: Deployment) -> dict[str, Any]:

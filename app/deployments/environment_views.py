@@ -68,7 +68,7 @@ def settings(slug: str, name: str) -> ResponseReturnValue:
 
 def _save(environment: Environment, form: EnvironmentForm) -> None:
     wanted = EnvironmentSettings(
-        form.branch.data, form.containers.data, form.is_deployed_on_push.data
+        form.branch.data, form.containers.data, form.is_deployed_on_push.data, form.name.data
     )
     with unit_of_work():
         allowed = load_plan(environment.application_id).live_containers

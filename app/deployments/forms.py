@@ -10,6 +10,7 @@ from app.web.forms import PanelForm
 
 
 class EnvironmentForm(PanelForm):
+    name = StringField(_l("Name"), [DataRequired()])
     branch = StringField(
         _l("Branch"), [DataRequired()], render_kw={"spellcheck": "false", "autocapitalize": "none"}
     )

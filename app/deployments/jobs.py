@@ -47,7 +47,7 @@ def deploy_pushed(environment_id: int) -> None:
     """Deploy an environment that wants it after a push, if something waits there."""
     with unit_of_work():
         environment = db.session.get(Environment, environment_id)
-        if environment is None or not environment.is_deployed_on_push:
+        if environment is None or environment.is_trashed or not environment.is_deployed_on_push:
             return
         tracked = find_tracked_branch(environment.id)
         if tracked is None or tracked.head is None:

@@ -19,6 +19,7 @@ from app.deployments.models import (
     DeploymentStatus,
     Release,
 )
+from app.deployments.notices import tell_of_failure
 from app.deployments.pipeline import POINT_OF_NO_RETURN
 from app.environments.models import Environment
 from app.errors import Conflict, Invalid
@@ -47,6 +48,7 @@ def request_deployment(
     waits behind the running one, in the place of one that waited before it.
     """
     _take_turns(environment)
+    _refuse_trashed(environment)
     key = load_repository(environment.application_id).uuid
     commit = store.resolve(key, environment.branch)
     if commit is None:
@@ -69,6 +71,12 @@ def _take_turns(environment: Environment) -> None:
     db.session.refresh(environment, with_for_update={"key_share": True})
 
 
+def _refuse_trashed(environment: Environment) -> None:
+    """Who has had the page open since before it went to the trash."""
+    if environment.is_trashed:
+        raise Conflict("It is in the trash. Restore it first, then deploy.")
+
+
 def _nothing_to_deploy(environment: Environment, has_branches: bool) -> str:
     if has_branches:
         return (
@@ -81,6 +89,7 @@ def _nothing_to_deploy(environment: Environment, has_branches: bool) -> str:
 def request_roll_back(environment: Environment, release: Release, actor: User) -> Deployment:
     """Run an older release again, in seconds and without a build. Release commands do not run."""
     _take_turns(environment)
+    _refuse_trashed(environment)
     if release not in queries.list_releases(environment.id, limit=100):
         raise Invalid("The image of this release is not kept any more. Deploy its commit again.")
     current = queries.find_current(environment.id)
@@ -151,6 +160,17 @@ def request_cancel(deployment: Deployment, actor: User) -> None:
         deployment.cancel_requested_at = deployment.cancel_requested_at or now()
 
 
+def cancel_all(environment: Environment, sentence: str) -> None:
+    """Stop what waits and what runs there; `sentence` says why. One that has begun to switch
+    visitors over runs to its end."""
+    _take_turns(environment)
+    for deployment in queries.active_deployments(environment.id):
+        if deployment.status == DeploymentStatus.QUEUED:
+            close(deployment, Outcome(DeploymentStatus.CANCELLED, sentence))
+        else:
+            deployment.cancel_requested_at = deployment.cancel_requested_at or now()
+
+
 def take_lease(deployment: Deployment) -> str | None:
     """Begin to run a waiting deployment. None when it does not wait any more, or another one
     still runs in its environment."""
@@ -186,13 +206,16 @@ def take_over(deployment: Deployment, lease_seconds: float) -> str | None:
 
 
 def close(deployment: Deployment, outcome: Outcome) -> None:
-    """Write how it ended, free the environment, and start what waits behind it."""
+    """Write how it ended, free the environment, tell of a failure, and start what waits behind."""
+    was_final = deployment.status.is_final
     deployment.status = outcome.status
     deployment.sentence = outcome.sentence
     deployment.advice = outcome.advice
     deployment.ended_at = now()
     deployment.lease_token = None
     db.session.flush()
+    if outcome.status == DeploymentStatus.FAILED and not was_final:
+        tell_of_failure(deployment)
     for waiting in queries.active_deployments(deployment.environment_id):
         if waiting.status == DeploymentStatus.QUEUED:
             enqueue_run(waiting.id)

@@ -36,7 +36,7 @@ def list_deployments(application_id: int) -> Select[Deployment]:
     return (
         select(Deployment)
         .join(Environment)
-        .where(Environment.application_id == application_id)
+        .where(Environment.application_id == application_id, Environment.trashed_at.is_(None))
         .options(
             joinedload(Deployment.environment),
             joinedload(Deployment.actor),

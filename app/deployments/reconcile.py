@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import not_, select
 
 from app.adapters.engine import (
     LABEL_DEPLOYMENT,
@@ -30,6 +31,7 @@ from app.deployments.pipeline.context import (
 )
 from app.deployments.pipeline.start_containers import web_container
 from app.environments.models import Environment
+from app.environments.queries import is_in_use
 from app.errors import PanelError
 from app.extensions import db
 from app.installation import Installation
@@ -37,6 +39,8 @@ from app.regions.queries import find_subnet
 from app.routes.queries import load_feed
 
 logger = logging.getLogger(__name__)
+
+STOPPED_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ def _reconcile(installation: Installation) -> Mended:
         for state in present.values()
         if state.name not in names and _is_nobodys(state, busy)
     ]
+    _stop_trashed(installation, [present[name] for name in surplus])
     for name in surplus:
         engine.remove_container(name)
     # The engine first: an environment is a row long before its network is made.
@@ -111,6 +116,28 @@ def _reconcile(installation: Installation) -> Mended:
     if started or surplus:
         logger.warning("brought back %s, removed %s", started, surplus)
     return Mended(tuple(started), tuple(surplus))
+
+
+def _stop_trashed(installation: Installation, surplus: list[ContainerState]) -> None:
+    """A site that goes to the trash gets a polite end, all its containers at once; what a lost
+    worker left is nobody's and is not waited for."""
+    trashed = set(db.session.scalars(select(Environment.uuid).where(not_(is_in_use()))))
+    db.session.rollback()
+    names = [
+        state.name
+        for state in surplus
+        if state.running and state.labels.get(LABEL_ENVIRONMENT) in trashed
+    ]
+    grace = int(installation.settings.times.stop_grace)
+
+    def stop(name: str) -> None:
+        try:
+            installation.adapters.engine.stop_container(name, grace)
+        except PanelError as error:
+            logger.warning("%s could not be stopped politely: %s", name, error.sentence)
+
+    with ThreadPoolExecutor(max_workers=STOPPED_AT_ONCE) as pool:
+        list(pool.map(stop, names))
 
 
 def _busy_environments() -> set[str]:
@@ -130,6 +157,7 @@ def _wanted_containers(epoch: str, busy: set[str]) -> list[Wanted]:
         .join(CurrentRelease, CurrentRelease.deployment_id == Container.deployment_id)
         .join(Environment, Environment.id == Container.environment_id)
         .join(Deployment, Deployment.id == Container.deployment_id)
+        .where(is_in_use())
     )
     wanted = []
     for row, environment, deployment_uuid in rows:
@@ -184,9 +212,12 @@ def _is_nobodys(state: ContainerState, busy: set[str]) -> bool:
 
 
 def _is_served(name: str) -> bool:
-    """Whether the container belongs to a current release. Asked after `_busy_environments`, so
-    that one whose deployment ended in between is known."""
-    served = select(Container.id).join(
-        CurrentRelease, CurrentRelease.deployment_id == Container.deployment_id
+    """Whether the container belongs to a current release, and not to the trash. Asked after
+    `_busy_environments`, so that one whose deployment ended in between is known."""
+    served = (
+        select(Container.id)
+        .join(CurrentRelease, CurrentRelease.deployment_id == Container.deployment_id)
+        .join(Environment, Environment.id == Container.environment_id)
+        .where(is_in_use())
     )
     return db.session.scalar(served.where(Container.name == name)) is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -14,7 +16,9 @@ from app.deployments import operations, queries
 from app.deployments.cards import load_cards
 from app.deployments.deployment_page import deployment_events, describe, load_page
 from app.deployments.models import Deployment, Release
+from app.deployments.waiting import load_waiting, waiting_commits
 from app.environments.access import load_environment
+from app.environments.queries import list_environments
 from app.errors import NotFound
 from app.extensions import db
 from app.installation import installation
@@ -29,6 +33,13 @@ from app.web.streams import asked_position, event_stream
 blueprint = Blueprint("deployments", __name__, url_prefix="/applications/<slug>")
 
 
+@blueprint.app_context_processor
+def offer_waiting() -> dict[str, Any]:
+    """For pages of rooms below this one: `waiting_for(environment)`, what its next deployment
+    would bring."""
+    return {"waiting_for": lambda environment: load_waiting([environment])[environment.id]}
+
+
 @blueprint.get("/")
 @requires(Permission.APPLICATION_READ)
 def dashboard(slug: str) -> ResponseReturnValue:
@@ -40,6 +51,7 @@ def dashboard(slug: str) -> ResponseReturnValue:
         application=application,
         rights=rights_on(application, signed_in()),
         cards=cards,
+        waiting=load_waiting([card.environment for card in cards]),
         is_empty=any(card.is_branch_missing for card in cards) and not _has_code(application),
         ssh_url=settings.ssh_url(application.slug),
         recent=paged(queries.list_deployments(application.id), 8).rows,
@@ -72,6 +84,21 @@ def deploy(slug: str, name: str) -> ResponseReturnValue:
         store = installation().adapters.repositories
         uuid = operations.request_deployment(environment, store, signed_in()).uuid
     return redirect(url_for("deployments.deployment", slug=slug, uuid=uuid), 303)
+
+
+@blueprint.get("/environments/<name>/waiting/")
+@requires(Permission.DEPLOYMENT_READ)
+def waiting(slug: str, name: str) -> ResponseReturnValue:
+    environment = load_environment(slug, name)
+    return render_template(
+        "deployments/waiting.html",
+        application=environment.application,
+        environment=environment,
+        environments=list_environments(environment.application_id),
+        rights=rights_on(environment.application, signed_in()),
+        waiting=load_waiting([environment])[environment.id],
+        commits=waiting_commits(environment),
+    )
 
 
 @blueprint.get("/environments/<name>/releases/")
@@ -150,6 +177,7 @@ def state(slug: str, uuid: str) -> ResponseReturnValue:
 
 def _load(application: Application, uuid: str) -> Deployment:
     row = queries.find_deployment(uuid)
-    if row is None or row.environment.application_id != application.id:
+    is_here = row is not None and row.environment.application_id == application.id
+    if row is None or not is_here or row.environment.is_trashed:
         raise NotFound(_("There is no such deployment."))
     return row

@@ -8,16 +8,22 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from app.adapters.engine import Limits
-from app.domains.queries import primary_host
+from app.domains.queries import Addresses, resolve_addresses
 from app.environments.models import Environment
 from app.extensions import db
+from app.plans.models import Plan
 from app.plans.queries import load_plan
 from app.runtime.models import ReleaseCommand
-from app.variables.queries import list_variables
+from app.variables.models import Variable
+from app.variables.queries import variables_of
 
 HEADROOM = 2
 """The plan's memory is soft; the kernel's limit is 200 % of it (L7107–7110)."""
 MEGABYTE = 1024**2
+
+
+SECRET_NAMES = frozenset({"SECRET_KEY"})
+"""Automatic variables whose values are secrets."""
 
 
 @dataclass(frozen=True)
@@ -33,38 +39,73 @@ class Configuration:
     """Label and command, in order."""
     port: int | None
     """What the person set as `PORT`, to correct a wrong detection (L5152)."""
+    hosts: tuple[str, ...]
+    redirects: tuple[tuple[str, str, int], ...]
+    """Host, target and status: read together with the variables that tell the site of them."""
+    secret_names: frozenset[str]
+    own_names: frozenset[str]
+    """Those that people set; the others are automatic."""
 
 
 def resolve_configuration(environment: Environment) -> Configuration:
     """What a deployment of `environment` would run with now."""
-    own = list_variables(environment.id)
-    automatic = automatic_variables(environment)
+    return resolve_configurations([environment])[environment.id]
+
+
+def resolve_configurations(environments: Sequence[Environment]) -> Mapping[int, Configuration]:
+    """`resolve_configuration` for environments of one application: as many queries for ten as for
+    one."""
+    if not environments:
+        return {}
+    application_id = environments[0].application_id
+    own = variables_of([row.id for row in environments])
+    plan = load_plan(application_id)
+    commands = list_release_commands(application_id)
+    addresses = resolve_addresses([row.id for row in environments])
+    return {
+        row.id: _resolved(row, own[row.id], addresses[row.id], plan, commands)
+        for row in environments
+    }
+
+
+def _resolved(
+    environment: Environment,
+    own: Sequence[Variable],
+    addresses: Addresses,
+    plan: Plan,
+    commands: Sequence[ReleaseCommand],
+) -> Configuration:
+    automatic = _automatic(environment, addresses)
+    own_names = frozenset(row.name for row in own)
     variables = automatic | {row.name: row.value for row in own}
-    plan = load_plan(environment.application_id)
-    limits = Limits(
-        memory_bytes=plan.memory_mb * MEGABYTE * HEADROOM, cpus=plan.cpus, pids=plan.pids
-    )
-    commands = list_release_commands(environment.application_id)
     port = variables.get("PORT", "").strip()
     return Configuration(
         variables=variables,
         secrets=(automatic["SECRET_KEY"], *(row.value for row in own if row.is_secret)),
         containers=min(environment.containers, plan.live_containers),
-        limits=limits,
+        limits=Limits(
+            memory_bytes=plan.memory_mb * MEGABYTE * HEADROOM, cpus=plan.cpus, pids=plan.pids
+        ),
         build_limits=Limits(plan.build_memory_mb * MEGABYTE, plan.build_cpus, plan.pids * 4),
         release_commands=tuple((row.label, row.command) for row in commands),
         port=int(port) if port.isdigit() else None,
+        hosts=tuple(addresses.hosts),
+        redirects=tuple(addresses.redirects),
+        secret_names=SECRET_NAMES | {row.name for row in own if row.is_secret},
+        own_names=own_names,
     )
 
 
 def automatic_variables(environment: Environment) -> dict[str, str]:
     """What the platform sets (L5921–5941; `DEBUG` and `SITE_NAME` L5107–5130)."""
+    return _automatic(environment, resolve_addresses([environment.id])[environment.id])
+
+
+def _automatic(environment: Environment, addresses: Addresses) -> dict[str, str]:
     return {
         "SECRET_KEY": environment.secret_key,
         "STAGE": environment.slug,
-        "DOMAIN": primary_host(environment.id),
-        "DOMAIN_ALIASES": "",
-        "DOMAIN_REDIRECTS": "",
+        **addresses.variables,
         "GIT_BRANCH": environment.branch,
         "SITE_NAME": environment.application.name,
         "DEBUG": "True" if environment.is_test else "False",

@@ -132,6 +132,7 @@ class RunnableRelease:
     containers: int
     limits: Limits
     hosts: tuple[str, ...]
+    redirects: tuple[tuple[str, str, int], ...]
 
     @classmethod
     def of(cls, row: Release) -> RunnableRelease:
@@ -146,6 +147,7 @@ class RunnableRelease:
             containers=row.containers,
             limits=Limits(**row.limits),
             hosts=tuple(row.hosts),
+            redirects=tuple((host, target, status) for host, target, status in row.redirects),
         )
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from app.deployments.models import Deployment, Release
 from app.deployments.pipeline.context import Context, RunnableRelease
 from app.deployments.pipeline.step import Step
-from app.domains.queries import list_hosts
 from app.errors import Invalid
 from app.extensions import db
 
@@ -41,7 +40,8 @@ class WriteRelease(Step):
             port=port,
             containers=configuration.containers,
             limits=asdict(configuration.limits),
-            hosts=list_hosts(subject.environment_id),
+            hosts=list(configuration.hosts),
+            redirects=[list(redirect) for redirect in configuration.redirects],
         )
         db.session.add(row)
         db.session.flush()

@@ -12,7 +12,7 @@ from app.deployments.receipts import Prober
 from app.errors import Unavailable
 from app.extensions import db, now
 from app.routes import queries as routes
-from app.routes.operations import point_route
+from app.routes.operations import Names, point_route
 
 POLL_SECONDS = 0.03
 
@@ -27,7 +27,10 @@ class SwitchTraffic(Step):
     def plan(self, context: Context) -> None:
         subject = context.subject
         context.had_containers = queries.find_current(subject.environment_id) is not None
-        context.feed_version = point_route(subject.environment_id, context.endpoints)
+        release = context.runnable
+        context.feed_version = point_route(
+            subject.environment_id, context.endpoints, Names(release.hosts, release.redirects)
+        )
 
     def run(self, context: Context) -> None:
         context.log.heading("switch")
@@ -53,7 +56,7 @@ class SwitchTraffic(Step):
         row.deployment_id = subject.deployment_id
 
     def undo_rows(self, context: Context) -> None:
-        """Back to the containers of the release that is current."""
+        """Back to the containers and hosts of the release that is current."""
         subject = context.subject
         current = queries.find_current(subject.environment_id)
         rows = queries.list_containers(subject.environment_id)
@@ -62,7 +65,8 @@ class SwitchTraffic(Step):
             for row in rows
             if current and row.deployment_id == current.deployment_id
         ]
-        context.feed_version = point_route(subject.environment_id, endpoints)
+        names = Names(current.release.hosts, current.release.redirects) if current else Names()
+        context.feed_version = point_route(subject.environment_id, endpoints, names)
 
     def undo(self, context: Context) -> None:
         if context.prober:

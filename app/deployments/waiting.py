@@ -1,0 +1,299 @@
+"""What waits for an environment's next deployment: the release that runs against what a
+deployment would run with now, whatever kind of setting it is.
+
+Nothing is noted down when a setting changes: the two sides are compared when somebody looks. So a
+change made while a deployment runs, which that one does not use, goes on waiting; and a change
+that is taken back does not wait any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import humanize
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from app.adapters.git import CommitInfo
+from app.deployments.models import CurrentRelease, Deployment, DeploymentStatus, Release
+from app.environments.models import Environment
+from app.extensions import db
+from app.installation import installation
+from app.repositories.queries import find_tracked_branch, load_repository, tracked_branches
+from app.runtime.queries import SECRET_NAMES, Configuration, resolve_configurations
+from app.variables.queries import names_once_secret
+
+FROM_DOMAINS = frozenset({"DOMAIN", "DOMAIN_ALIASES", "DOMAIN_REDIRECTS"})
+"""Automatic variables that only repeat a change of domains."""
+BRANCH_VARIABLE = "GIT_BRANCH"
+SHOWN = 80
+"""Characters of a value in a list of changes."""
+COMMITS_SHOWN = 20
+NAMED = 3
+"""Names in the short form of the list."""
+
+
+class ChangeKind(StrEnum):
+    """What sort of setting differs."""
+
+    VARIABLE = "variable"
+    DOMAIN = "domain"
+    COMMAND = "command"
+    CONTAINERS = "containers"
+    LIMIT = "limit"
+    BRANCH = "branch"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference. `before` and `after` are plain words, None where there is nothing; of a
+    secret only that it differs is known here."""
+
+    kind: ChangeKind
+    name: str
+    before: str | None
+    after: str | None
+    is_secret: bool = False
+
+    @property
+    def verb(self) -> str:
+        """`added`, `removed` or `changed`."""
+        if self.before is None:
+            return "added"
+        return "removed" if self.after is None else "changed"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """All that the next deployment of one environment would bring."""
+
+    is_deployed: bool
+    changes: Sequence[Change] = ()
+    commits: int = 0
+
+    @property
+    def names(self) -> str:
+        """The first few changes by name, for a card."""
+        shown = ", ".join(change.name for change in self.changes[:NAMED])
+        return f"{shown}, …" if len(self.changes) > NAMED else shown
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One side of a comparison, read from a release or resolved from what the forms say now."""
+
+    variables: Mapping[str, str]
+    secret_names: Collection[str]
+    own_names: Collection[str]
+    """Own variables as far as known; of a release it is not."""
+    commands: Sequence[tuple[str, str]]
+    containers: int
+    limits: Mapping[str, float | None]
+    hosts: Sequence[str]
+    redirects: Sequence[tuple[str, str, int]]
+
+
+def load_waiting(environments: Sequence[Environment]) -> Mapping[int, Waiting]:
+    """What waits in environments of one application, each with its current release decrypted."""
+    numbers = [row.id for row in environments]
+    releases = _current_releases(numbers)
+    # Cards load environments without their keys; this fetches them in one query.
+    deployed = select(Environment).where(Environment.id.in_(list(releases)))
+    configurations = resolve_configurations(db.session.scalars(deployed).all())
+    tracked = tracked_branches(numbers)
+    changes = _without_secrets(
+        {
+            number: compare(_of_release(releases[number]), _of_configuration(configuration))
+            for number, configuration in configurations.items()
+        }
+    )
+    return {
+        number: Waiting(
+            is_deployed=number in releases,
+            changes=changes.get(number, ()),
+            commits=tracked[number].waiting if number in tracked else 0,
+        )
+        for number in numbers
+    }
+
+
+def waiting_commits(environment: Environment) -> Sequence[CommitInfo]:
+    """The newest commits of the branch that are not deployed; asks Git if there are any."""
+    branch = find_tracked_branch(environment.id)
+    if branch is None or branch.head is None or not branch.waiting:
+        return []
+    key = load_repository(environment.application_id).uuid
+    store = installation().adapters.repositories
+    return store.log(key, branch.head, branch.deployed, COMMITS_SHOWN)
+
+
+def changes_since_last(deployment: Deployment, release: Release) -> Sequence[Change]:
+    """How the configuration of `release` differs from what served before `deployment`."""
+    before = db.session.scalars(
+        select(Release)
+        .join(Deployment, Deployment.release_id == Release.id)
+        .where(
+            Deployment.environment_id == deployment.environment_id,
+            Deployment.id < deployment.id,
+            Deployment.status == DeploymentStatus.SUCCEEDED,
+        )
+        .order_by(Deployment.id.desc())
+        .limit(1)
+    ).first()
+    if before is None or before.id == release.id:
+        return ()
+    number = deployment.environment_id
+    changes = compare(_of_release(before), _of_release(release))
+    return _without_secrets({number: changes})[number]
+
+
+def compare(before: Settings, after: Settings) -> list[Change]:
+    """All differences, by kind and then by name."""
+    return [
+        *_variables(before, after),
+        *_domains(before, after),
+        *_commands(before.commands, after.commands),
+        *_containers(before, after),
+        *_limits(before.limits, after.limits),
+    ]
+
+
+def _current_releases(environment_ids: Sequence[int]) -> Mapping[int, Release]:
+    rows = db.session.scalars(
+        select(CurrentRelease)
+        .where(CurrentRelease.environment_id.in_(environment_ids))
+        .options(joinedload(CurrentRelease.release))
+    )
+    return {row.environment_id: row.release for row in rows}
+
+
+def _of_release(release: Release) -> Settings:
+    values, masked = release.variables, frozenset(release.masked_values)
+    return Settings(
+        variables=values,
+        secret_names=SECRET_NAMES | {name for name, value in values.items() if value in masked},
+        own_names=(),
+        commands=[(label, command) for label, command in release.release_commands],
+        containers=release.containers,
+        limits=release.limits,
+        hosts=release.hosts,
+        redirects=[(host, target, status) for host, target, status in release.redirects],
+    )
+
+
+def _of_configuration(configuration: Configuration) -> Settings:
+    limits = configuration.limits
+    return Settings(
+        variables=configuration.variables,
+        secret_names=configuration.secret_names,
+        own_names=configuration.own_names,
+        commands=configuration.release_commands,
+        containers=configuration.containers,
+        limits={"memory_bytes": limits.memory_bytes, "cpus": limits.cpus, "pids": limits.pids},
+        hosts=configuration.hosts,
+        redirects=configuration.redirects,
+    )
+
+
+def _variables(before: Settings, after: Settings) -> Iterator[Change]:
+    """`PORT` is among them; the port a site listens on follows from it or from the image."""
+    old, new = before.variables, after.variables
+    secret = {*before.secret_names, *after.secret_names}
+    told_by_domains = frozenset() if _hosts(before) == _hosts(after) else FROM_DOMAINS
+    for name in sorted({*old, *new}):
+        is_automatic = name not in after.own_names
+        if old.get(name) == new.get(name) or (is_automatic and name in told_by_domains):
+            continue
+        is_branch = is_automatic and name == BRANCH_VARIABLE
+        yield Change(
+            ChangeKind.BRANCH if is_branch else ChangeKind.VARIABLE,
+            _("branch") if is_branch else name,
+            _value(old.get(name), name in secret),
+            _value(new.get(name), name in secret),
+            name in secret,
+        )
+
+
+def _value(value: str | None, is_secret: bool) -> str | None:
+    if value is None:
+        return None
+    return "" if is_secret else value if len(value) <= SHOWN else f"{value[:SHOWN]}…"
+
+
+def _hosts(settings: Settings) -> dict[str, str]:
+    """What each host does."""
+    redirects = {
+        host: _("redirects to %(target)s (%(status)s)", target=target, status=status)
+        for host, target, status in settings.redirects
+    }
+    return dict.fromkeys(settings.hosts, _("shows the site")) | redirects
+
+
+def _domains(before: Settings, after: Settings) -> Iterator[Change]:
+    old, new = _hosts(before), _hosts(after)
+    for host in sorted({*old, *new}):
+        if old.get(host) != new.get(host):
+            yield Change(ChangeKind.DOMAIN, host, old.get(host), new.get(host))
+
+
+def _commands(
+    before: Sequence[tuple[str, str]], after: Sequence[tuple[str, str]]
+) -> Iterator[Change]:
+    for label, command in before:
+        if (label, command) not in after:
+            yield Change(ChangeKind.COMMAND, label, command, None)
+    for label, command in after:
+        if (label, command) not in before:
+            yield Change(ChangeKind.COMMAND, label, None, command)
+
+
+def _containers(before: Settings, after: Settings) -> Iterator[Change]:
+    if before.containers != after.containers:
+        old, new = str(before.containers), str(after.containers)
+        yield Change(ChangeKind.CONTAINERS, _("containers"), old, new)
+
+
+def _limits(
+    before: Mapping[str, float | None], after: Mapping[str, float | None]
+) -> Iterator[Change]:
+    words = {"memory_bytes": _("memory limit"), "cpus": _("processors"), "pids": _("processes")}
+    for key, name in words.items():
+        old, new = before.get(key), after.get(key)
+        if key in before and old != new:
+            yield Change(ChangeKind.LIMIT, name, _amount(key, old), _amount(key, new))
+
+
+def _amount(key: str, amount: float | None) -> str:
+    if amount is None:
+        return str(_("no limit"))
+    if key == "memory_bytes":
+        return str(humanize.naturalsize(amount, binary=True))
+    return f"{amount:g}"
+
+
+def _without_secrets(
+    changes: Mapping[int, Sequence[Change]],
+) -> Mapping[int, Sequence[Change]]:
+    """The same by environment, without the values of variables that became a secret since, or
+    were one before."""
+    names = {
+        row.name
+        for rows in changes.values()
+        for row in rows
+        if row.kind == ChangeKind.VARIABLE and not row.is_secret
+    }
+    secret = names_once_secret(list(changes), names) if names else frozenset()
+    return {
+        number: [_hidden(row) if (number, row.name) in secret else row for row in rows]
+        for number, rows in changes.items()
+    }
+
+
+def _hidden(row: Change) -> Change:
+    if row.kind != ChangeKind.VARIABLE:
+        return row
+    before, after = (None if text is None else "" for text in (row.before, row.after))
+    return Change(row.kind, row.name, before, after, is_secret=True)

@@ -1,0 +1,71 @@
+"""What the page of an environment's variables shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.environments.models import Environment
+from app.runtime.cautions import SHOWN, Piece, pieces_of, remarks_on, replaces_list
+from app.runtime.queries import SECRET_NAMES, automatic_variables
+from app.variables.models import Variable
+from app.variables.queries import find_variables, search_variables
+from app.web.paging import Page, paged
+
+PAGE_SIZE = 100
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variable. Of a secret there is no value here, and nothing that tells its length."""
+
+    name: str
+    is_secret: bool
+    is_replacing: bool = False
+    """An own one in place of an automatic one, or an automatic one that is replaced."""
+    value: str = ""
+    pieces: Sequence[Piece] = ()
+    remarks: Sequence[str] = ()
+    caution: str = ""
+
+    @property
+    def is_cut(self) -> bool:
+        return len(self.value) > SHOWN
+
+
+@dataclass(frozen=True)
+class Table:
+    """Own variables page by page, and the automatic ones the search finds."""
+
+    page: Page[Row]
+    automatic: Sequence[Row]
+    words: str
+
+
+def load_table(environment: Environment, words: str) -> Table:
+    """Both parts, with what replaces what. Decrypts the values of one page."""
+    automatic = automatic_variables(environment)
+    found = paged(search_variables(environment.id, words), PAGE_SIZE)
+    replaced = find_variables(environment.id, automatic)
+    rows = [_own_row(row, automatic) for row in found.rows]
+    return Table(
+        page=Page(rows=rows, number=found.number, total=found.total, size=found.size),
+        automatic=[
+            _row(name, value, name in SECRET_NAMES, name in replaced)
+            for name, value in automatic.items()
+            if all(word in name.casefold() for word in words.casefold().split())
+        ],
+        words=words,
+    )
+
+
+def _own_row(row: Variable, automatic: Mapping[str, str]) -> Row:
+    caution = replaces_list(row.name, automatic)
+    sentence = caution.sentence if caution else ""
+    return _row(row.name, row.value, row.is_secret, row.name in automatic, sentence)
+
+
+def _row(name: str, value: str, is_secret: bool, is_replacing: bool, caution: str = "") -> Row:
+    if is_secret:
+        return Row(name, True, is_replacing, caution=caution)
+    return Row(name, False, is_replacing, value, pieces_of(value), remarks_on(value), caution)
