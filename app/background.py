@@ -17,14 +17,16 @@ from app.adapters.git import RepositoryStore
 from app.adapters.image_builder import ImageBuilder
 from app.adapters.job_queue import JobQueue
 from app.adapters.mail import Mailer
+from app.adapters.outbound import Outbound
 from app.config import Settings
 from app.deployments import jobs as deployments_jobs
 from app.extensions import db
 from app.installation import EXTENSION, Adapters, Installation
+from app.lifecycle import jobs as lifecycle_jobs
 from app.mails import jobs as mails_jobs
 
 ROOT = Path(__file__).parent.parent
-JOBS = (deployments_jobs, mails_jobs)
+JOBS = (deployments_jobs, lifecycle_jobs, mails_jobs)
 """Rooms whose jobs listen to signals: imported so that they do in every process."""
 
 
@@ -99,6 +101,12 @@ class RealAdapters:
         from app.adapters.mail.files import FileMailer
 
         return FileMailer(self._settings.data_dir / "mail")
+
+    @cached_property
+    def outbound(self) -> Outbound:
+        from app.adapters.outbound.direct import DirectOutbound
+
+        return DirectOutbound(self._settings.dns_resolver, self._settings.outbound_networks)
 
     def load(self) -> None:
         """Make all of them now, for a process that forks: its children share what is loaded."""

@@ -12,6 +12,7 @@ from app.adapters.git import RepositoryStore
 from app.adapters.image_builder import ImageBuilder
 from app.adapters.job_queue import JobQueue
 from app.adapters.mail import Mailer
+from app.adapters.outbound import Outbound
 from app.config import Settings
 
 EXTENSION = "moonbase"
@@ -35,6 +36,9 @@ class Adapters(Protocol):
     @property
     def mailer(self) -> Mailer: ...
 
+    @property
+    def outbound(self) -> Outbound: ...
+
 
 @dataclass(frozen=True)
 class GivenAdapters:
@@ -45,6 +49,7 @@ class GivenAdapters:
     repositories: RepositoryStore
     job_queue: JobQueue
     mailer: Mailer
+    outbound: Outbound
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
+from app.accounts.models import User
+from app.domains.models import Domain
+from app.domains.operations import delete_domain
 from app.extensions import db, now
 from app.routes import queries
 from app.routes.models import Endpoint, Feed, IngressNode, Route
@@ -21,13 +25,35 @@ def seed_feed(node_name: str, node_token: str) -> None:
         db.session.add(IngressNode(name=node_name, token_hash=digest))
 
 
-def point_route(environment_id: int, endpoints: Sequence[Endpoint]) -> int:
-    """Send the environment's requests to `endpoints`. Returns the feed's new version."""
+@dataclass(frozen=True)
+class Names:
+    """The hosts of a release, and its redirects as host, target and status."""
+
+    hosts: Sequence[str] = ()
+    redirects: Sequence[Sequence[str | int]] = ()
+
+
+def point_route(
+    environment_id: int, endpoints: Sequence[Endpoint], names: Names | None = None
+) -> int:
+    """Send the environment's requests to `endpoints`, and at those names; without `names` they
+    stay. The platform's host is served always. Returns the feed's new version."""
     route = queries.find_route(environment_id)
     if route is None:
         route = Route(environment_id=environment_id)
         db.session.add(route)
     route.upstreams = [list(endpoint) for endpoint in endpoints]
+    if names:
+        route.hosts = list(names.hosts)
+        route.redirects = [list(redirect) for redirect in names.redirects]
+    return touch_feed()
+
+
+def give_up_host(domain: Domain, actor: User | None) -> int:
+    """Delete a domain for good; the ingress ceases to serve it at once. Returns the feed's new
+    version."""
+    delete_domain(domain, actor)
+    db.session.flush()
     return touch_feed()
 
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from app.adapters import ingress
-from app.domains.models import Domain
+from app.domains.models import Domain, DomainKind
 from app.environments.models import Environment
+from app.environments.queries import is_in_use
 from app.extensions import db, now
 from app.routes.models import Feed, IngressNode, Route
 
@@ -23,23 +24,56 @@ def find_route(environment_id: int) -> Route | None:
     return db.session.scalar(select(Route).where(Route.environment_id == environment_id))
 
 
-def list_ingress_routes() -> list[ingress.Route]:
-    """All routes, as the ingress adapter takes them: two queries however many there are."""
-    hosts: dict[int, list[str]] = {}
-    for number, host in db.session.execute(select(Domain.environment_id, Domain.host)):
-        hosts.setdefault(number, []).append(host)
+def list_ingress_routes(port: int = 80) -> list[ingress.Route]:
+    """All routes, as the ingress adapter takes them: two queries however many there are.
+
+    Served are the platform's host and those hosts of the running release that the environment
+    still has: one that was given up, and perhaps proved by another site since, is nobody's here.
+    `port` is where browsers reach sites, for redirects.
+    """
+    owned = _hosts_by_environment()
     rows = db.session.execute(
-        select(Route, Environment.uuid).join(Environment, Environment.id == Route.environment_id)
-    )
-    return [
-        ingress.Route(
-            name=uuid,
-            hosts=tuple(hosts[route.environment_id]),
-            upstreams=tuple(ingress.Upstream(*endpoint) for endpoint in route.endpoints()),
+        select(Route, Environment.uuid, is_in_use()).join(
+            Environment, Environment.id == Route.environment_id
         )
-        for route, uuid in rows
-        if route.environment_id in hosts
-    ]
+    )
+    found = []
+    for route, uuid, is_used in rows:
+        kinds = owned.get(route.environment_id, {})
+        platform = [host for host, kind in kinds.items() if kind == DomainKind.PLATFORM]
+        redirects = [row for row in route.redirects if row[0] in kinds]
+        sent_on = {str(row[0]) for row in redirects}
+        hosts = [*platform, *(host for host in route.hosts if host in kinds)]
+        served = dict.fromkeys(host for host in hosts if host not in sent_on)
+        if served:
+            found.append(
+                ingress.Route(
+                    name=uuid,
+                    hosts=tuple(served),
+                    # In the trash nothing answers; the row stays as it is, for coming back.
+                    upstreams=tuple(ingress.Upstream(*one) for one in route.endpoints() if is_used),
+                    redirects=tuple(_redirect(row, served, port) for row in redirects),
+                )
+            )
+    return found
+
+
+def _hosts_by_environment() -> dict[int, dict[str, DomainKind]]:
+    """Proved hosts with their kind, those in the trash too: they run until the next deployment."""
+    owned: dict[int, dict[str, DomainKind]] = {}
+    query = select(Domain.environment_id, Domain.host, Domain.kind).where(
+        Domain.proved_at.is_not(None)
+    )
+    for number, host, kind in db.session.execute(query.order_by(Domain.id)):
+        owned.setdefault(number, {})[host] = kind
+    return owned
+
+
+def _redirect(row: list[str | int], served: dict[str, None], port: int) -> ingress.Redirect:
+    """One whose target is not the environment's any more leads to the platform's host."""
+    host, target, status = str(row[0]), str(row[1]), int(row[2])
+    there = target if target in served else next(iter(served))
+    return ingress.Redirect(host, there if port == 80 else f"{there}:{port}", status)
 
 
 def find_node_by_token(token: str) -> IngressNode | None:

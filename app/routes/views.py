@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import urlsplit
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -10,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from app.adapters.ingress import traefik
 from app.errors import Invalid, NotAllowed
 from app.extensions import db
+from app.installation import installation
 from app.routes import operations, queries
 from app.routes.models import IngressNode
 from app.transactions import unit_of_work
@@ -61,7 +63,8 @@ def _load_node() -> IngressNode:
 
 
 def _document(version: int, epoch: str) -> ResponseReturnValue:
+    port = urlsplit(installation().settings.site_url("site.invalid")).port or 80
     document = traefik.render(
-        queries.list_ingress_routes(), version, probe_host=f"{epoch}.ingress.invalid"
+        queries.list_ingress_routes(port), version, probe_host=f"{epoch}.ingress.invalid"
     )
     return {"epoch": epoch, "version": version, "document": document}
