@@ -37,6 +37,11 @@ class Environment(Numbered, Outside, Trashable, Base):
     region: Mapped[Region] = relationship()
 
     @property
+    def is_trashed(self) -> bool:
+        """Whether it lies in the trash, by itself or with its application."""
+        return self.trashed_at is not None or self.application.trashed_at is not None
+
+    @property
     def is_live(self) -> bool:
         return self.slug == LIVE
 

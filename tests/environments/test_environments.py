@@ -99,7 +99,7 @@ def test_live_runs_several_containers(panel: Panel) -> None:
 
 
 def test_another_branch_is_counted_at_once(panel: Panel) -> None:
-    data = {"branch": "feature", "containers": "1"}
+    data = {"name": "Test", "branch": "feature", "containers": "1"}
     page = "/applications/demo/environments/test/"
     assert panel.client_of(ALICE).post(page, data=data).status_code == 303
     with panel.reading():
@@ -113,7 +113,7 @@ def test_another_branch_is_counted_at_once(panel: Panel) -> None:
 
 @pytest.mark.parametrize("containers", ["", "two", "1.5", "9" * 30])
 def test_a_refused_form_says_why_and_changes_nothing(panel: Panel, containers: str) -> None:
-    data = {"branch": "other", "containers": containers}
+    data = {"name": "Live", "branch": "other", "containers": containers}
     answer = panel.client_of(ALICE).post("/applications/demo/environments/live/", data=data)
     assert answer.status_code == 200
     with panel.reading():
