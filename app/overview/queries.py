@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from app.accounts.models import User
@@ -16,6 +16,9 @@ from app.environments.models import Environment
 from app.extensions import db
 from app.organisations.models import Organisation
 from app.repositories.models import TrackedBranch
+
+WORDS_READ = 8
+"""Each word is a condition of its own: a pasted paragraph must not become a hundred."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,22 @@ def find_sites(user: User, words: str, state: str, organisation: str) -> Select[
     """Applications by name, slug or host, in a state (`waiting`, `running`, `failed`), of an
     organisation (slug); empty means any."""
     query = list_applications(user).options(joinedload(Application.organisation))
-    for word in words.casefold().split():
-        pattern = f"%{_escaped(word)}%"
-        has_host = exists().where(
-            Environment.application_id == Application.id,
-            Domain.environment_id == Environment.id,
-            Domain.host.like(pattern, escape="\\"),
+    for word in words.casefold().split()[:WORDS_READ]:
+        pattern = like_pattern(word)
+        with_host = (
+            select(Environment.application_id)
+            .join(Domain, Domain.environment_id == Environment.id)
+            .where(
+                Domain.host.like(pattern, escape="\\"),
+                Domain.trashed_at.is_(None),
+                Environment.trashed_at.is_(None),
+            )
         )
         query = query.where(
             or_(
                 func.lower(Application.name).like(pattern, escape="\\"),
                 Application.slug.like(pattern, escape="\\"),
-                has_host,
+                Application.id.in_(with_host),
             )
         )
     if organisation:
@@ -69,7 +76,7 @@ def _waits() -> Select[int]:
     return (
         select(Environment.application_id)
         .join(TrackedBranch, TrackedBranch.environment_id == Environment.id)
-        .where(TrackedBranch.waiting > 0)
+        .where(TrackedBranch.waiting > 0, Environment.trashed_at.is_(None))
     )
 
 
@@ -77,7 +84,10 @@ def _runs() -> Select[int]:
     return (
         select(Environment.application_id)
         .join(Deployment, Deployment.environment_id == Environment.id)
-        .where(Deployment.status.in_([DeploymentStatus.QUEUED, DeploymentStatus.RUNNING]))
+        .where(
+            Deployment.status.in_([DeploymentStatus.QUEUED, DeploymentStatus.RUNNING]),
+            Environment.trashed_at.is_(None),
+        )
     )
 
 
@@ -90,9 +100,12 @@ def _has_failed() -> Select[int]:
         .limit(1)
         .scalar_subquery()
     )
-    return select(Environment.application_id).where(newest == DeploymentStatus.FAILED)
+    return select(Environment.application_id).where(
+        newest == DeploymentStatus.FAILED, Environment.trashed_at.is_(None)
+    )
 
 
-def _escaped(word: str) -> str:
-    """A word to be found as it stands, also when it holds `%` or `_`."""
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+def like_pattern(word: str) -> str:
+    """A pattern for LIKE with `\\` as escape: the word anywhere, also when it holds `%` or `_`."""
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

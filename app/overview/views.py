@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 
 from app.accounts.access import signed_in
+from app.applications.queries import list_closed_organisations, work_of
 from app.deployments.cards import load_cards
 from app.extensions import db
 from app.organisations.queries import list_organisations
@@ -29,9 +30,10 @@ def home() -> ResponseReturnValue:
 @requires(Permission.ACCOUNT_OWN)
 def applications() -> ResponseReturnValue:
     user = signed_in()
+    if work_of(user).only_edits_sites:
+        return redirect(url_for("sites.sites"))
     words = request.args.get("q", "").strip()[:100]
-    state = request.args.get("state", "")
-    organisation = request.args.get("organisation", "")
+    state, organisation = request.args.get("state", ""), request.args.get("organisation", "")
     page = paged(find_sites(user, words, state, organisation))
     return render_template(
         "overview/applications.html",
@@ -39,6 +41,7 @@ def applications() -> ResponseReturnValue:
         cards=load_cards(page.rows),
         counts=count_states(user),
         organisations=list_organisations(user),
+        closed=list_closed_organisations(user),
         words=words,
         state=state,
         organisation=organisation,

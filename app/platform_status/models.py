@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Base, Numbered, Outside
@@ -21,6 +22,8 @@ class Heartbeat(Numbered, Base):
     """As in `app.processes.programs`: scheduler, observer, ssh, …"""
     node: Mapped[str] = mapped_column(default="local")
     seen_at: Mapped[datetime.datetime]
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """What it has to say to operators, e.g. the engine's version; no secret, no tenant's name."""
 
 
 class Impact(StrEnum):

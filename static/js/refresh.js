@@ -1,5 +1,5 @@
 // A part of a page with an id and data-refresh="seconds" is fetched again that often, while the
-// page is seen. The fresh part says in its own data-refresh when to look next.
+// page is seen and nothing in it is open or chosen. The fresh part says in its own data-refresh when to look next.
 function schedule(region) {
   const seconds = Number(region.dataset.refresh);
   if (seconds > 0) setTimeout(refresh, seconds * 1000, region.id);
@@ -7,7 +7,7 @@ function schedule(region) {
 
 async function refresh(id) {
   const region = document.getElementById(id);
-  if (!document.hidden && !region.querySelector(":popover-open")) {
+  if (!document.hidden && !region.querySelector(":popover-open, input:checked")) {
     const fresh = await fetchRegion(id);
     if (fresh && withoutTokens(fresh) !== withoutTokens(region)) replace(region, fresh);
   }

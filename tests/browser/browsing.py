@@ -25,7 +25,7 @@ def sign_in(page: Page, panel: Panel, email: str) -> None:
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{panel.url}/applications/")
+    page.wait_for_url(lambda url: url.endswith(("/applications/", "/sites/")))
 
 
 def listen(page: Page, heard: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from app.adapters.git.store import DiskRepositoryStore
 from app.adapters.image_builder.fake import FakeImageBuilder
 from app.adapters.job_queue.fake import FakeJobQueue
 from app.adapters.mail.fake import FakeMailer
+from app.adapters.outbound.fake import FakeOutbound
 from app.config import Settings, kept_secret
 from app.extensions import db
 from app.factory import create_app
@@ -25,6 +27,7 @@ from app.installation import GivenAdapters
 from app.organisations.operations import sign_up
 from app.plans.operations import seed_plans
 from app.regions.operations import seed_regions
+from app.routes.operations import seed_feed
 from app.transactions import unit_of_work
 
 SITE_KEY = Fernet.generate_key().decode()
@@ -53,25 +56,42 @@ class _Quiet(WSGIRequestHandler):
 @contextmanager
 def running_panel(directory: Path) -> Iterator[Panel]:
     """Serve a fresh panel that keeps everything under `directory`."""
-    settings = Settings.read({"DATA_DIR": str(directory), "MOONBASE_IS_TESTING": "true"})
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]  # passkeys know the panel by its whole address
+    environ = {"DATA_DIR": str(directory), "MOONBASE_IS_TESTING": "true", "PORT": str(port)}
+    settings = Settings.read(environ)
     kept_secret(directory / "secrets" / "site.keys", SITE_KEY)
     engine = FakeEngine()
     repositories = DiskRepositoryStore(directory / "repositories", settings.push_bytes)
     adapters = GivenAdapters(
-        engine, FakeImageBuilder(engine), repositories, FakeJobQueue(), FakeMailer()
+        engine,
+        FakeImageBuilder(engine),
+        repositories,
+        FakeJobQueue(),
+        FakeMailer(),
+        FakeOutbound(),
     )
     app = create_app(settings, adapters)
     with app.app_context():
         db.create_all()
         with unit_of_work():
             seed_regions()
+            seed_feed("local", "token of the ingress node")
             seed_plans()
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    server = make_server(
+        "127.0.0.1",
+        port,
+        app,
+        threaded=True,
+        request_handler=_Quiet,
+        fd=listener.fileno(),
+    )
+    listener.close()  # the server has one of its own
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield Panel(app, f"http://127.0.0.1:{server.server_port}")
+        yield Panel(app, settings.panel_url)
     finally:
         server.shutdown()
         thread.join()

@@ -12,9 +12,10 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.browsing import CHROMIUM, sign_in
-from tests.browser.pages import SIGNED_OUT, signed_in_pages
+from tests.browser.pages import SIGNED_OUT, editors_pages, signed_in_pages
 from tests.browser.panel import Panel, running_panel
 from tests.browser.seeding import EMAIL, seed_agency
+from tests.browser.seeding_people import EDITOR
 
 LOOKS = {
     "desktop": {"viewport": {"width": 1280, "height": 800}},
@@ -39,6 +40,13 @@ def take_pictures(folder: Path, wanted: list[str]) -> None:
                 for name, path in signed_in_pages(agency).items():
                     camera.take(name, path)
                 take_moments(camera)
+                page.context.clear_cookies()
+                sign_in(page, panel, EDITOR)
+                for name, path in editors_pages(agency).items():
+                    camera.take(name, path)
+                page.context.clear_cookies()
+                sign_in(page, panel, EMAIL)
+                take_variables(camera)
             browser.close()
 
 
@@ -85,6 +93,49 @@ def take_moments(camera: Camera) -> None:
         page.fill("#name", "Laptop")
         page.click("text=Make token")
         camera.keep("moment-token", full=True)
+
+
+VARIABLES = "/applications/riverside-bakery/environments/live/variables"
+PASTED = """SMTP_HOST=mail.example.com
+SMTP_PASSWORD='correct horse battery'
+SITE_NAME="Riverside Bakery"
+MAIL_FROM=hello@riverside-bakery.example
+"""
+
+
+def take_variables(camera: Camera) -> None:
+    """Previews, a revealed secret, and two people at once."""
+    page, url = camera.page, camera.panel.url
+    if camera.wants("moment-variables-paste"):
+        page.goto(f"{url}{VARIABLES}/paste/")
+        page.fill("#text", PASTED)
+        page.click("text=Preview")
+        camera.keep("moment-variables-paste", full=True)
+        page.fill("#text", PASTED + "2ND=x\nNO SIGN\n")
+        page.click("text=Look again")
+        camera.keep("moment-variables-paste-refused", full=True)
+    if camera.wants("moment-variables-copy"):
+        page.goto(f"{url}{VARIABLES}/copy/")
+        page.click("text=Preview all")
+        camera.keep("moment-variables-copy", full=True)
+    if camera.wants("moment-variables-reveal"):
+        page.goto(f"{url}{VARIABLES}/")
+        page.click("[aria-label='Reveal STRIPE_API_KEY']")
+        camera.keep("moment-variables-reveal", full=True)
+    if camera.wants("moment-variables-export"):
+        page.goto(f"{url}{VARIABLES}/")
+        page.click("#export-opens")
+        camera.keep("moment-variables-export")
+    if camera.wants("moment-variables-overtaken"):
+        page.goto(f"{url}{VARIABLES}/?edit=ROBOTS")
+        page.fill("#value", "nofollow")
+        page.evaluate("document.querySelector('[name=version]').value = '1'")
+        page.click("text=Save variable")
+        camera.keep("moment-variables-overtaken", full=True)
+    if camera.wants("moment-variables-caution"):
+        page.goto(f"{url}{VARIABLES}/?edit=DOMAIN_REDIRECTS")
+        page.click("text=Save variable")
+        camera.keep("moment-variables-caution", full=True)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from flask import Flask
 
-from app.accounts.models import User
+from app.accounts.models import EmailChange, PasswordReset, User
 from app.accounts.operations import add_ssh_key, create_access_token
+from app.accounts.queries import hash_token
+from app.accounts.sign_ins import Visitor, open_sign_in
 from app.adapters.git import Author
 from app.applications.models import Application, Starter
 from app.applications.operations import add_collaborator
@@ -25,6 +27,10 @@ from app.deployments.models import (
     StepStatus,
 )
 from app.deployments.pipeline import STORIES
+from app.domains.checks import Finding
+from app.domains.models import DomainKind, RedirectBy
+from app.domains.operations import change_use, claim_domain, note_finding
+from app.domains.queries import CLAIM_LASTS
 from app.environments.models import Environment
 from app.environments.queries import list_environments
 from app.extensions import db, now
@@ -33,17 +39,25 @@ from app.lifecycle.operations import NewApplication, create_application
 from app.logs.queries import log_store
 from app.organisations.models import Organisation
 from app.organisations.operations import add_member, create_organisation, sign_up
-from app.permissions import Access, Role
+from app.permissions import Access, Role, Scope
+from app.platform_status.models import Impact
+from app.platform_status.operations import open_incident, report_alive, resolve_incident
 from app.repositories.operations import mark_deployed, refresh_branch
 from app.repositories.queries import load_repository
+from app.routes.models import IngressNode
+from app.routes.operations import Names, point_route
 from app.runtime.operations import add_release_command
-from app.runtime.queries import automatic_variables
+from app.runtime.queries import resolve_configuration
 from app.transactions import unit_of_work
 from app.variables.operations import set_variable
 from tests.browser.panel import PASSWORD
+from tests.browser.seeding_people import seed_people
+from tests.browser.seeding_trash import seed_trash
 
 EMAIL = "mara@northlight.example"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGYlcgLnPQEbFpPNT1rYz4RYz2oJOjIAhkPdYxW7iRUd mara@laptop"
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Safari/604.1"
+MAILED_TOKEN = "of-a-link-in-a-mail"
 SECONDS = (0.8, 14.2, 0.1, 3.4, 1.9, 2.6, 3.5, 0.7)
 LOG = """\
 ===== check out =====
@@ -200,20 +214,23 @@ class Seeder:
             Release.environment_id == environment.id
         )
         number = (db.session.scalar(numbers) or 0) + 1
-        variables = automatic_variables(environment)
         if number > 1:
-            variables |= {"FEATURE_OPENING_HOURS": str(number)}
+            set_variable(environment, "FEATURE_OPENING_HOURS", str(number), False, self.owner)
+        configuration = resolve_configuration(environment)
         release = Release(
             environment_id=environment.id,
             build_id=build.id,
             number=number,
             commit=row.commit,
             image=build.image,
-            encrypted_variables=json.dumps(variables),
-            secrets="[]",
+            encrypted_variables=json.dumps(dict(configuration.variables)),
+            secrets=json.dumps(configuration.secrets),
+            release_commands=[list(pair) for pair in configuration.release_commands],
             port=80,
-            containers=1,
-            limits={},
+            containers=configuration.containers,
+            limits=asdict(configuration.limits),
+            hosts=list(configuration.hosts),
+            redirects=[list(redirect) for redirect in configuration.redirects],
             created_at=at,
         )
         db.session.add(release)
@@ -250,7 +267,29 @@ def seed_agency(app: Flask) -> Agency:
         guest = sign_up("petra@riverside.example", "Petra Okonkwo", PASSWORD)
         add_member(agency, dev.email, Role.ADMINISTRATOR, owner)
         add_member(agency, guest.email, Role.REGULAR, owner)
+        _operate(owner)
+        for agent in (PHONE, "moonbase-cli/0.9 (Linux)"):
+            open_sign_in(owner, Visitor("2001:db8::17", agent), is_kept=True)
         return _seed(Seeder(owner), agency, client, dev, guest)
+
+
+def _operate(owner: User) -> None:
+    """The owner looks after the installation too: processes report, an incident is over."""
+    owner.is_operator = True
+    for component in ("scheduler", "worker", "observer", "ssh"):
+        report_alive(component)
+    db.session.execute(db.update(IngressNode).values(seen_at=now(), loaded_version=1))
+    report_alive("engine", "local", {"version": "27.5.1", "containers": 14, "running": 12})
+    waiting = {"name": "deployments", "waiting": 1, "failed": 0, "oldest_at": now().isoformat()}
+    idle = {"name": "operations", "waiting": 0, "failed": 2, "oldest_at": None}
+    report_alive("queue", "local", {"queues": [waiting, idle]})
+    sizes = {"repositories": 412e6, "logs": 1.9e9, "panel": 48e6, "images": 21.4e9}
+    folders = {name: {"bytes": size, "is_whole": name != "logs"} for name, size in sizes.items()}
+    report_alive("disk", "local", {"total": 250e9, "free": 90e9, "folders": folders})
+    incident = open_incident("Builds are slow", Impact.DEGRADED, "We look into it.", owner)
+    incident.created_at = now() - datetime.timedelta(days=12)
+    resolve_incident(incident, "A disk was nearly full. It has twice the room now.", owner)
+    incident.resolved_at = incident.created_at + datetime.timedelta(minutes=50)
 
 
 def _seed(
@@ -295,6 +334,10 @@ def _seed(
             seeder.deployment(there, status.FAILED, 95, None)
     blank = NewApplication("Observatory Blog", "observatory-blog", Starter.BLANK)
     create_application(blank, agency, owner, seeder.store, installation().settings)
+    over = ("Winter Market 2024", "winter-market"), ("Old Town Tours", "old-town-tours")
+    old, older = (seeder.application(agency, *names)[0].application for names in over)
+    seed_trash(application, old, older, owner)
+    seed_people(application, owner, dev)
     return Agency(
         email=EMAIL,
         slug=application.slug,
@@ -305,6 +348,22 @@ def _seed(
     )
 
 
+def _add_domains(live: Environment, owner: User) -> None:
+    """A primary that is served, one that waits for the next deployment, and claims."""
+    settings = installation().settings
+    for host in ("www.example.com", "example.com"):
+        row = claim_domain(live, host, owner, settings)
+        note_finding(row, Finding(True, True, "It leads here."), owner)
+    change_use(row, DomainKind.REDIRECT, RedirectBy.FOUND, owner)
+    point_route(live.id, [], Names(["www.example.com"], [["example.com", "www.example.com", 302]]))
+    for host in ("shop.example.org", "bäckerei.example.org", "example.net"):
+        row = claim_domain(live, host, owner, settings)
+        proved = host.startswith("shop")
+        sentence = "" if proved else f"There is no TXT record at _moonbase.{row.host} yet."
+        note_finding(row, Finding(proved, False, f"{sentence} It leads to 203.0.113.9."), owner)
+    claim_domain(live, "old.example.net", owner, settings).created_at = now() - 2 * CLAIM_LASTS
+
+
 def _configure(
     application: Application, test: Environment, live: Environment, owner: User, guest: User
 ) -> None:
@@ -313,16 +372,24 @@ def _configure(
         set_variable(environment, "MAIL_FROM", "hello@riverside-bakery.example", False, owner)
         set_variable(environment, "SITE_NAME", "Riverside Bakery & Café", False, owner)
         set_variable(environment, "ROBOTS", "", False, owner)
+        set_variable(environment, "GREETING", "  Good morning,\nwe are open  ", False, owner)
+        set_variable(environment, "ROBOTS", "noindex", False, guest)
+    set_variable(live, "DOMAIN_REDIRECTS", "bakery.example,old-bakery.example", False, owner)
     add_release_command(
         application, "Migrate the database", "python manage.py migrate --noinput", owner
     )
     add_release_command(
         application, "Collect static files", "python manage.py collectstatic --noinput", owner
     )
+    _add_domains(live, owner)
     add_collaborator(application, guest.email, Access.VIEWER, owner)
     add_ssh_key(owner, "Laptop", KEY)
     create_access_token(owner, "Office computer", 90)
-    create_access_token(owner, "Build server", None)
+    only = application.organisation_id
+    create_access_token(owner, "Build server", None, scope=Scope.DEPLOY, organisation_id=only)
+    links = {"token_hash": hash_token(MAILED_TOKEN), "expires_at": now() + 2 * CLAIM_LASTS}
+    db.session.add(PasswordReset(user_id=owner.id, **links))
+    db.session.add(EmailChange(user_id=owner.id, email="mara@riverside.example", **links))
     for minute in range(240):
         second = f"{minute // 60:02d}:{minute % 60:02d}"
         log_store().runtime(live.uuid).append(

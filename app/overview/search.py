@@ -1,0 +1,149 @@
+"""Where a few typed words may lead: sites, their pages, organisations, and what one does often.
+
+“demo live logs” is the log of Live of demo: words that name a page or an environment choose among
+a site's pages, the others find the site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from flask import url_for
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+
+from app.accounts.models import User
+from app.applications.models import Application
+from app.deployments.cards import Card, load_cards
+from app.extensions import db
+from app.organisations.models import Member, Organisation
+from app.overview.queries import find_sites, like_pattern
+from app.permissions import Role
+
+SITES_SHOWN = 8
+SITES_OPENED = 2
+"""How many of the sites found show their pages too, not only themselves."""
+WORDS_READ = 6
+SHORTEST_PAGE_WORD = 3
+"""“log” is enough for Logs; two letters would be too easily part of a site's name."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One line of the answer: `title` is what it is, `detail` where it belongs."""
+
+    group: str
+    title: str
+    detail: str
+    url: str
+    icon: str
+
+
+def find_places(user: User, text: str) -> list[Place]:
+    """The places that `text` may mean for this person, the likeliest first.
+
+    A fixed number of queries whatever there is; without words, what everybody does often.
+    """
+    words = text.casefold().split()[:WORDS_READ]
+    if not words:
+        return _own_places([])
+    pages = [word for word in words if _names_a_page(word)]
+    rest = [word for word in words if word not in pages]
+    found = _sites(user, rest) if rest else []
+    if not found and pages:
+        # “deploy” may be the name of a site as well as what one does with it.
+        found, pages = _sites(user, words), []
+    return [
+        *_site_places(found, pages, _("Sites")),
+        *_organisation_places(user, words),
+        *_own_places(words),
+    ]
+
+
+def _sites(user: User, words: Sequence[str]) -> Sequence[Application]:
+    query = find_sites(user, " ".join(words), "", "")
+    return db.session.scalars(query.limit(SITES_SHOWN)).all()
+
+
+def _site_places(sites: Sequence[Application], pages: list[str], group: str) -> Iterator[Place]:
+    cards = load_cards(sites[:SITES_OPENED]) if sites else {}
+    for number, site in enumerate(sites):
+        opened = list(_pages_of(site, cards[site.id])) if number < SITES_OPENED else []
+        wanted = [place for place in opened if _fits(place, pages)] if pages else opened
+        if not pages:
+            url = url_for("deployments.dashboard", slug=site.slug)
+            yield Place(group, site.name, site.organisation.name, url, "apps")
+        yield from (replace(place, group=group) for place in wanted)
+
+
+def _pages_of(site: Application, cards: Sequence[Card]) -> Iterator[Place]:
+    """What one goes to a site for, environment by environment."""
+    for card in cards:
+        name = card.environment.slug
+        where = f"{site.name} · {card.environment.name}"
+        if card.current:
+            yield Place("", _("Open the site"), where, card.url, "external-link")
+        deploy = url_for("deployments.dashboard", slug=site.slug, _anchor=f"environment-{name}")
+        yield Place("", _("Deploy"), where, deploy, "rocket")
+        for title, endpoint, icon in (
+            (_("Logs"), "environments.logs", "terminal-2"),
+            (_("Environment variables"), "runtime.variables", "variable"),
+            (_("Domains"), "domains.domains", "world"),
+        ):
+            url = url_for(endpoint, slug=site.slug, name=name)
+            yield Place("", title, where, url, icon)
+    for title, endpoint, icon in (
+        (_("Deployments"), "deployments.history", "history"),
+        (_("Repository"), "environments.repository", "brand-git"),
+        (_("Settings"), "runtime.settings", "settings"),
+    ):
+        yield Place("", title, site.name, url_for(endpoint, slug=site.slug), icon)
+
+
+PAGE_WORDS = (
+    "deploy deployments logs environment variables domains repository settings open test live"
+).split()
+
+
+def _names_a_page(word: str) -> bool:
+    return len(word) >= SHORTEST_PAGE_WORD and any(page.startswith(word) for page in PAGE_WORDS)
+
+
+def _fits(place: Place, words: Sequence[str]) -> bool:
+    """Whether each of the words begins one of the place's."""
+    own = f"{place.title} {place.detail}".casefold().split()
+    return all(any(part.startswith(word) for part in own) for word in words)
+
+
+def _organisation_places(user: User, words: Sequence[str]) -> Iterator[Place]:
+    query = (
+        select(Organisation)
+        .join(Member)
+        .where(Member.user_id == user.id, Member.role != Role.SITE_EDITOR)
+        .order_by(Organisation.name)
+        .limit(SITES_SHOWN)
+    )
+    for word in words:
+        query = query.where(func.lower(Organisation.name).like(like_pattern(word), escape="\\"))
+    for row in db.session.scalars(query):
+        url = url_for("organisations.members", slug=row.slug)
+        yield Place(_("Organisations"), row.name, _("Members"), url, "building")
+
+
+def _own_places(words: Sequence[str]) -> list[Place]:
+    """Those that belong to nobody's site."""
+    group = _("Go to")
+    everything = [
+        Place(group, title, "", url_for(endpoint), icon)
+        for title, endpoint, icon in (
+            (_("Applications"), "overview.applications", "apps"),
+            (_("New application"), "lifecycle.new", "plus"),
+            (_("Organisations"), "organisations.organisations", "building"),
+            (_("Profile"), "accounts.profile", "user"),
+            (_("SSH keys"), "accounts.ssh_keys", "key"),
+            (_("Access tokens"), "access_tokens.access_tokens", "terminal-2"),
+            (_("Status of the platform"), "platform_status.status", "circle-check"),
+        )
+    ]
+    return [place for place in everything if _fits(place, words)]

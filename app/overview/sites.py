@@ -1,0 +1,74 @@
+"""Sites as those see them who fill them: their name, their addresses, and whether they are live."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from app.applications.models import Application
+from app.deployments.cards import Card, load_cards
+from app.deployments.models import Release
+from app.domains.models import DomainKind
+from app.domains.queries import list_domains
+from app.extensions import db
+from app.installation import installation
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site by its Live environment; all else is the business of those who build it."""
+
+    application: Application
+    live: Card | None
+
+    @property
+    def is_live(self) -> bool:
+        return self.live is not None and self.live.current is not None
+
+    @property
+    def updated_at(self) -> datetime.datetime | None:
+        """When what visitors see now was published."""
+        current = self.live.current if self.live else None
+        return current.release.created_at if current else None
+
+
+def load_sites(applications: Sequence[Application]) -> list[Site]:
+    """The sites of `applications` in their order, in a fixed number of queries."""
+    cards = load_cards(applications)
+    return [
+        Site(row, next((card for card in cards[row.id] if card.environment.is_live), None))
+        for row in applications
+    ]
+
+
+def live_since(site: Site) -> datetime.datetime | None:
+    """When the site was published for the first time; None before that."""
+    if site.live is None or not site.is_live:
+        return None
+    first = select(func.min(Release.created_at)).where(
+        Release.environment_id == site.live.environment.id
+    )
+    return db.session.scalar(first)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where visitors reach a site."""
+
+    host: str
+    url: str
+    kind: DomainKind
+
+
+def addresses_of(site: Site) -> list[Address]:
+    """All proved addresses of the live site, the one people are shown first."""
+    if site.live is None:
+        return []
+    shown = site.live.host
+    rows = [row for row in list_domains(site.live.environment.id) if row.proved_at is not None]
+    rows.sort(key=lambda row: row.host != shown)
+    settings = installation().settings
+    return [Address(row.host, settings.site_url(row.host), row.kind) for row in rows]
