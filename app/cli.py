@@ -7,26 +7,33 @@ from pathlib import Path
 
 import click
 from flask.cli import AppGroup
-from flask_migrate import upgrade
 
 from app.accounts import operations as accounts
 from app.accounts.models import User
+from app.accounts.operators import appoint_operator
 from app.accounts.queries import find_user
 from app.applications.models import Starter
 from app.applications.queries import find_application
+from app.audit.chain import seed_chain
+from app.audit.commands import audit
 from app.config import kept_secret
 from app.deployments.operations import request_deployment
 from app.domains.queries import primary_host
 from app.environments.queries import find_environment
 from app.errors import Invalid, PanelError
 from app.installation import installation
+from app.keys.commands import keys
 from app.lifecycle.operations import NewApplication, create_application
+from app.mails.commands import mail
 from app.names import fold_email
 from app.organisations.operations import sign_up
-from app.organisations.queries import find_organisation
+from app.organisations.queries import find_member, find_organisation
+from app.permissions import Scope
 from app.plans.operations import seed_plans
+from app.platform_status.commands import incident, operator
 from app.regions.operations import seed_regions
 from app.routes.operations import seed_feed
+from app.schema import upgrade_schema
 from app.transactions import unit_of_work
 
 panel = AppGroup("panel", help="Run and look after this installation.")
@@ -34,7 +41,7 @@ user = AppGroup("user", help="People.")
 token = AppGroup("token", help="Access tokens.")
 key = AppGroup("key", help="SSH keys.")
 application = AppGroup("application", help="Applications.")
-for group in (user, token, key, application):
+for group in (user, token, key, application, audit, keys, incident, operator, mail):
     panel.add_command(group)
 
 LOCAL_NODE = "local"
@@ -50,12 +57,13 @@ def _person(email: str) -> User:
 @panel.command()
 def migrate() -> None:
     """Bring the database to the newest schema and add the rows every installation has."""
-    upgrade()
     settings = installation().settings
+    upgrade_schema(settings)
     node_token = kept_secret(settings.data_dir / "secrets" / "ingress.token")
     with unit_of_work():
         seed_regions(settings.network_pool)
         seed_plans()
+        seed_chain()
         seed_feed(LOCAL_NODE, node_token)
 
 
@@ -63,12 +71,15 @@ def migrate() -> None:
 @click.argument("email")
 @click.option("--name", default="", help="Shown to others; the address's first part by default.")
 @click.option("--password", default="", help="Made up and printed when left out.")
-def create_user(email: str, name: str, password: str) -> None:
+@click.option("--operator", "is_operator", is_flag=True, help="May look after the installation.")
+def create_user(email: str, name: str, password: str, is_operator: bool) -> None:
     """Make an account with an organisation of its own; prints the password."""
     secret = password or secrets.token_urlsafe(12)
     try:
         with unit_of_work():
-            sign_up(email, name or email.partition("@")[0], secret)
+            made = sign_up(email, name or email.partition("@")[0], secret)
+            if is_operator:
+                appoint_operator(made, None)
     except PanelError as error:
         raise click.ClickException(error.sentence) from error
     click.echo(secret)
@@ -77,11 +88,28 @@ def create_user(email: str, name: str, password: str) -> None:
 @token.command("create")
 @click.argument("email")
 @click.option("--name", default="command line")
-def create_token(email: str, name: str) -> None:
+@click.option("--scope", type=click.Choice([item.value for item in Scope]), default="write")
+@click.option("--organisation", default="", help="Its slug; all of the person's when left out.")
+@click.option("--days", type=click.IntRange(0, 3650), default=0, help="0: it does not end.")
+def create_token(email: str, name: str, scope: str, organisation: str, days: int) -> None:
     """Make an access token for a person; prints it."""
-    with unit_of_work():
-        text = accounts.create_access_token(_person(email), name)[1]
+    try:
+        with unit_of_work():
+            person = _person(email)
+            only = _organisation_of(person, organisation) if organisation else None
+            text = accounts.create_access_token(
+                person, name, days, scope=Scope(scope), organisation_id=only
+            )[1]
+    except PanelError as error:
+        raise click.ClickException(error.sentence) from error
     click.echo(text)
+
+
+def _organisation_of(person: User, slug: str) -> int:
+    found = find_organisation(slug)
+    if found is None or find_member(found.id, person.id) is None:
+        raise Invalid(f"{person.email} is in no organisation “{slug}”.")
+    return found.id
 
 
 @key.command("add")

@@ -9,9 +9,12 @@ from flask_login import LoginManager
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-import app.platform_status.models  # noqa: F401 -- its tables
 from app import cli
-from app.accounts import queries as accounts
+from app.accounts.access import load_signed_in
+from app.accounts.recovery_views import blueprint as recovery_blueprint
+from app.accounts.security_views import blueprint as security_blueprint
+from app.accounts.sessions import note_presence
+from app.accounts.sign_ins import KEPT
 from app.accounts.views import blueprint as accounts_blueprint
 from app.applications.views import blueprint as applications_blueprint
 from app.background import ROOT, create_background_app
@@ -21,25 +24,54 @@ from app.deployments.views import blueprint as deployments_blueprint
 from app.errors import PanelError
 from app.extensions import db
 from app.installation import EXTENSION, Adapters
+from app.lifecycle.account_views import blueprint as account_deletion_blueprint
+from app.lifecycle.environment_views import blueprint as new_environment_blueprint
+from app.lifecycle.organisation_views import blueprint as ownership_blueprint
+from app.lifecycle.trash_views import blueprint as trash_blueprint
 from app.lifecycle.views import blueprint as lifecycle_blueprint
+from app.organisations.audit_views import blueprint as audit_blueprint
+from app.organisations.invitation_views import blueprint as invitations_blueprint
+from app.organisations.token_views import blueprint as access_tokens_blueprint
 from app.organisations.views import blueprint as organisations_blueprint
+from app.overview.many_views import blueprint as many_blueprint
+from app.overview.search_views import blueprint as search_blueprint
+from app.overview.site_views import blueprint as sites_blueprint
 from app.overview.views import blueprint as overview_blueprint
+from app.platform_status.operator_views import blueprint as operator_blueprint
+from app.platform_status.views import blueprint as status_blueprint
 from app.repositories.views import blueprint as repositories_blueprint
+from app.routes.domain_views import blueprint as domains_blueprint
 from app.routes.views import blueprint as routes_blueprint
 from app.runtime.views import blueprint as runtime_blueprint
 from app.web.extensions import babel, csrf, limiter, login_manager
 from app.web.frame import install_frame
+from app.web.languages import choose_language
 
 PAGES = (
     accounts_blueprint,
+    security_blueprint,
+    recovery_blueprint,
+    access_tokens_blueprint,
     organisations_blueprint,
+    invitations_blueprint,
+    ownership_blueprint,
+    account_deletion_blueprint,
     lifecycle_blueprint,
+    new_environment_blueprint,
+    trash_blueprint,
     overview_blueprint,
+    sites_blueprint,
+    search_blueprint,
+    many_blueprint,
     applications_blueprint,
     environments_blueprint,
     runtime_blueprint,
+    domains_blueprint,
     deployments_blueprint,
     repositories_blueprint,
+    audit_blueprint,
+    status_blueprint,
+    operator_blueprint,
 )
 FORM_BYTES = 2 * 1024**2
 LIMITS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
@@ -54,7 +86,7 @@ def create_app(settings: Settings | None = None, adapters: Adapters | None = Non
     _install_sessions(app)
     csrf.init_app(app)
     limiter.init_app(app)
-    babel.init_app(app)
+    babel.init_app(app, locale_selector=choose_language)
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True, compare_type=True)
     install_frame(app)
     for blueprint in PAGES:
@@ -85,9 +117,9 @@ def _flask_configuration(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SECURE": settings.is_https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        "REMEMBER_COOKIE_NAME": "__Host-remember" if settings.is_https else "remember",
-        "REMEMBER_COOKIE_SECURE": settings.is_https,
-        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": KEPT,
+        # Sent anew with every answer, a late one would bring an older cookie back.
+        "SESSION_REFRESH_EACH_REQUEST": False,
         "WTF_CSRF_TIME_LIMIT": None,
         "WTF_CSRF_SSL_STRICT": settings.is_https,
         "RATELIMIT_STORAGE_URI": "memory://" if settings.is_testing else _limits_url(settings),
@@ -109,4 +141,5 @@ def _install_sessions(app: Flask) -> None:
     manager.init_app(app)
     manager.login_view = "accounts.sign_in"
     manager.login_message = None
-    manager.user_loader(accounts.find_session_user)
+    manager.user_loader(load_signed_in)
+    app.after_request(note_presence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from bench import deploy_overhead, memory, pages, zero_downtime
+from bench import deploy_overhead, matrix, memory, pages, search, zero_downtime
 from bench.results import Result, print_results
 
 BENCHMARKS = {
@@ -13,6 +13,8 @@ BENCHMARKS = {
     "deploy_overhead": deploy_overhead.run,
     "zero_downtime": zero_downtime.run,
     "memory": memory.run,
+    "matrix": matrix.run,
+    "search": search.run,
 }
 
 

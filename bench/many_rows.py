@@ -12,7 +12,9 @@ from uuid import UUID
 
 from sqlalchemy import insert, select
 
+from app.accounts.models import User
 from app.applications.models import Application, Starter
+from app.audit.models import AuditLine
 from app.deployments.models import (
     Build,
     CurrentRelease,
@@ -29,7 +31,8 @@ from app.domains.models import Domain, DomainKind
 from app.domains.operations import platform_host
 from app.environments.models import Environment
 from app.extensions import Base, db, now
-from app.organisations.models import Organisation
+from app.organisations.models import Member, Organisation
+from app.permissions import Role
 from app.plans.operations import subscribe
 from app.regions.models import Region
 from app.repositories.models import Repository, TrackedBranch
@@ -48,6 +51,7 @@ RELEASES_FOR = 12
 WAITING, RUNNING, FAILED = 8, 1, 5
 """Environments in which commits wait, a deployment runs, or the newest one failed: as many at every
 size, so that a filter's page differs by what is searched, not by how much it shows."""
+AUDIT_LINES, MEMBERS = 20_000, 60
 FAILURES = 0.05
 """The share of older deployments that failed."""
 
@@ -68,7 +72,41 @@ class Filler:
         self._add_applications()
         environments = self._add_environments()
         self._add_history(environments)
+        self._add_acts()
         db.session.flush()
+
+    def _add_acts(self) -> None:
+        """What is long in an old organisation whatever the number of its sites."""
+        _add(AuditLine, [self._act(number) for number in range(AUDIT_LINES)])
+        people: Rows = [
+            {
+                "email": f"person{number}@example.com",
+                "name": f"Person {number}",
+                "password_hash": "",
+            }
+            for number in range(MEMBERS)
+        ]
+        _add(User, people)
+        found = db.session.scalars(select(User.id).where(User.email.like("person%")))
+        _add(
+            Member,
+            [
+                {"organisation_id": self.organisation.id, "user_id": number, "role": Role.REGULAR}
+                for number in found
+            ],
+        )
+
+    def _act(self, number: int) -> dict[str, Any]:
+        return {
+            "actor_id": self.actor_id,
+            "actor_name": "Alice",
+            "action": self.dice.choice(("variable.set", "deployment.request", "member.role")),
+            "organisation_id": self.organisation.id,
+            "subject": f"site-{number % 50}/live",
+            "details": {"name": "COLOUR", "before": "red", "after": "blue"},
+            "address": "192.0.2.1",
+            "created_at": self.began + datetime.timedelta(minutes=number),
+        }
 
     def _add_applications(self) -> None:
         names = (f"{a} {b} {c}" for a, b, c in itertools.product(WORDS, repeat=3))
@@ -111,6 +149,7 @@ class Filler:
                 "environment_id": row.id,
                 "host": platform_host(slugs[row.application_id], row.slug, "localhost"),
                 "kind": DomainKind.PLATFORM,
+                "proved_at": now(),
             }
             for row in made
         ]

@@ -14,7 +14,7 @@ import gc
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,7 @@ SIZES = (10, 100, 1000)
 DEPLOYMENTS = 100_000
 REQUESTS = 40
 WARM_UP = 5
+ORGANISATION = "alice"
 SITE = "zz-measured"
 """The application with a real repository; its name is the last, so its card is on the last page."""
 
@@ -64,17 +65,24 @@ class Measured:
 
 def run() -> list[Result]:
     """Fill three panels, ask for every page in turns, print, and judge."""
+    with filled_panels() as panels:
+        measured = measure(panels, _addresses)
+    print_measured(f"Pages, {DEPLOYMENTS:,} deployments in each panel", measured)
+    return _judge(measured)
+
+
+@contextmanager
+def filled_panels() -> Iterator[dict[int, Panel]]:
+    """A panel for each of `SIZES`, by its number of applications."""
     with tempfile.TemporaryDirectory(prefix="moonbase-bench-") as folder:
         template = Path(folder) / "template"
         _make_template(template)
         panels = {size: _filled(template, Path(folder) / str(size), size) for size in SIZES}
         try:
-            measured = _measure(panels)
+            yield panels
         finally:
             for panel in panels.values():
                 panel.close()
-    _print(measured)
-    return _judge(measured)
 
 
 def _make_template(data_dir: Path) -> None:
@@ -144,6 +152,24 @@ def _addresses(panel: Panel) -> dict[str, str]:
         "deployment": f"{site}/deployments/{uuid}/",
         "releases": f"{site}/environments/live/releases/",
         "environment": f"{site}/environments/live/",
+        "environments": f"{site}/environments/",
+        "variables": f"{site}/environments/live/variables/",
+        "history of variables": f"{site}/environments/live/variables/history/",
+        "what waits": f"{site}/environments/live/waiting/",
+        "domains": f"{site}/environments/live/domains/",
+        "collaborators": f"{site}/collaborators/",
+        "settings": f"{site}/settings/",
+        "trash of an application": f"{site}/trash/",
+        "deploy many": f"/applications/deploy/?environment=live&site={SITE}",
+        "sites of an editor": "/sites/",
+        "organisations": "/organisations/",
+        "members": f"/organisations/{ORGANISATION}/members/",
+        "audit log": f"/organisations/{ORGANISATION}/audit/",
+        "audit log, searched": f"/organisations/{ORGANISATION}/audit/?q=colour",
+        "trash": f"/organisations/{ORGANISATION}/trash/",
+        "own acts": "/account/activity/",
+        "sessions": "/account/sessions/",
+        "status": "/status/",
     }
 
 
@@ -174,10 +200,12 @@ def _ask(panel: Panel, client: FlaskClient, address: str, measured: Measured) ->
     measured.queries.add(len([text for text in statements if not text.startswith("BEGIN")]))
 
 
-def _measure(panels: dict[int, Panel]) -> dict[str, dict[int, Measured]]:
+def measure(
+    panels: dict[int, Panel], addresses_of: Callable[[Panel], dict[str, str]]
+) -> dict[str, dict[int, Measured]]:
     """By page and size. Garbage of one panel must not be collected on another's time."""
     clients = {size: panel.client_of(ALICE) for size, panel in panels.items()}
-    addresses = {size: _addresses(panel) for size, panel in panels.items()}
+    addresses = {size: addresses_of(panel) for size, panel in panels.items()}
     measured: dict[str, dict[int, Measured]] = {}
     gc.freeze()
     for page in addresses[SIZES[0]]:
@@ -190,7 +218,8 @@ def _measure(panels: dict[int, Panel]) -> dict[str, dict[int, Measured]]:
     return measured
 
 
-def _print(measured: dict[str, dict[int, Measured]]) -> None:
+def print_measured(title: str, measured: dict[str, dict[int, Measured]]) -> None:
+    """A line a page and size."""
     rows = []
     for page, by_size in measured.items():
         for size, found in by_size.items():
@@ -212,7 +241,7 @@ def _print(measured: dict[str, dict[int, Measured]]) -> None:
         "p95",
         "n",
     )
-    print_table(f"Pages, {DEPLOYMENTS:,} deployments in each panel", headings, rows)
+    print_table(title, headings, rows)
 
 
 def _judge(measured: dict[str, dict[int, Measured]]) -> list[Result]:
@@ -222,12 +251,16 @@ def _judge(measured: dict[str, dict[int, Measured]]) -> list[Result]:
         len(set.union(*(found.queries for found in sizes.values()))) > 1
         for sizes in measured.values()
     )
-    growth = max(
-        percentile(sizes[SIZES[-1]].processor, 0.95) / percentile(sizes[SIZES[0]].processor, 0.95)
-        for sizes in measured.values()
-    )
     return [
         Result("pages.queries", most, 25),
         Result("pages.pages_with_varying_queries", varying, 0),
-        Result("pages.p95_growth", growth, 2),
+        Result("pages.p95_growth", growth(measured), 2),
     ]
+
+
+def growth(measured: dict[str, dict[int, Measured]]) -> float:
+    """p95 at the largest size by that at the smallest, of the page where it grows most."""
+    return max(
+        percentile(sizes[SIZES[-1]].processor, 0.95) / percentile(sizes[SIZES[0]].processor, 0.95)
+        for sizes in measured.values()
+    )

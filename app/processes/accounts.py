@@ -90,6 +90,7 @@ def prepare_directories(settings: Settings, accounts: Accounts) -> None:
     _make(data / "panel", Owner("web", SHARED, 0o2770), accounts)
     _make(data / "secrets", Owner("web", KEYS, 0o2771), accounts)
     _make(data / "ingress", Owner("ingress", None, 0o700), accounts)
+    _make(data / "mail", Owner("worker", None, 0o700), accounts)  # letters may open an account
     for name in ("log", "supervisor"):
         # The supervisor, as root, writes and reads here: nobody else may lay a link or a file.
         _make(data / name, Owner(None, None, 0o700), accounts)
@@ -98,7 +99,8 @@ def prepare_directories(settings: Settings, accounts: Accounts) -> None:
         # has made as root (database, keys) belongs to the processes too.
         data.chmod(0o711)
         _give(data / "panel", Owner("web", SHARED, 0o660))
-        _give(data / "secrets", Owner("web", KEYS, 0o640))
+        _give(data / "secrets", Owner("web", KEYS, 0o640), but="operator.keys")
+        _give(data / "secrets", Owner("worker", None, 0o600), "operator.keys")
         _give(data / "secrets", Owner("ingress", KEYS, 0o640), "ingress.token")
         _give(data / "secrets", Owner("ssh", KEYS, 0o600), "ssh_host.key")
 
@@ -131,11 +133,11 @@ def _make(path: Path, owner: Owner, accounts: Accounts) -> None:
     path.chmod(owner.mode)
 
 
-def _give(directory: Path, owner: Owner, pattern: str = "*") -> None:
-    """Hand the files in `directory` over. Links are left alone: a process of the group may have
-    laid one, to be given what it points to."""
+def _give(directory: Path, owner: Owner, pattern: str = "*", but: str = "") -> None:
+    """Hand the files in `directory` over, not the one named `but`. Links are left alone: a process
+    of the group may have laid one, to be given what it points to."""
     for path in directory.glob(pattern):
-        if path.is_file() and not path.is_symlink():
+        if path.name != but and path.is_file() and not path.is_symlink():
             os.chown(path, *owner.numbers(), follow_symlinks=False)
             path.chmod(owner.mode)
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from app.accounts.models import User
+from app.accounts.operators import appoint_operator
 from app.accounts.queries import find_user
 from app.applications.models import Starter
 from app.applications.queries import find_application
@@ -52,6 +53,7 @@ def make_demo(settings: Settings) -> Demo | None:
         password = secrets.token_urlsafe(9)
         with unit_of_work():
             owner = sign_up(EMAIL, "Owner", password)
+            appoint_operator(owner, None)
             create_application(
                 NewApplication("Demo", SLUG, Starter.STATIC),
                 list_organisations(owner)[0],

@@ -9,6 +9,7 @@ import time
 from types import FrameType
 
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters.engine import (
     LABEL_ENVIRONMENT,
@@ -27,6 +28,9 @@ from app.extensions import db
 from app.installation import EXTENSION, Installation
 from app.logs.masking import LineMasker
 from app.logs.queries import log_store
+from app.platform_status.jobs import report_engine
+from app.platform_status.operations import REPORT_SECONDS, Reporter
+from app.regions.queries import LOCAL
 from app.routes.queries import load_feed
 
 logger = logging.getLogger(__name__)
@@ -48,6 +52,8 @@ class Observer:
         self._followed: dict[str, threading.Thread] = {}
         self._writers: dict[str, RuntimeWriter] = {}
         self._lock = threading.Lock()
+        self.looked_at = 0.0
+        """`time.monotonic()` of the last look: without one, nothing is followed."""
         with app.app_context():
             self._labels = {LABEL_INSTALLATION: load_feed().epoch}
             db.session.remove()
@@ -60,6 +66,17 @@ class Observer:
                 thread = threading.Thread(target=self._follow, args=(state,), daemon=True)
                 self._followed[state.id] = thread
                 thread.start()
+        self.looked_at = time.monotonic()
+
+    def report(self, alive: Reporter, engine: Reporter) -> None:
+        """Note that logs are collected, and that the engine answers: by itself, so that a locked
+        database does not keep `look` from new containers."""
+        with self._app.app_context():
+            if time.monotonic() - self.looked_at < REPORT_SECONDS:
+                alive()
+            if engine.is_due:
+                report_engine(engine, self._engine)
+            db.session.remove()
 
     def watch_events(self) -> None:
         """Write a line when the kernel kills a process for its memory, until the engine goes."""
@@ -155,6 +172,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     threading.Thread(target=_watch_for_ever, args=(observer, stop), daemon=True).start()
+    threading.Thread(target=_report_for_ever, args=(observer, stop), daemon=True).start()
     while not stop.wait(LOOK_SECONDS):
         try:
             observer.look()
@@ -172,6 +190,16 @@ def _watch_for_ever(observer: Observer, stop: threading.Event) -> None:
             # The edge of this thread: nobody would notice that it has ended.
             logger.exception("events are not watched for a moment")
         time.sleep(LOOK_SECONDS)
+
+
+def _report_for_ever(observer: Observer, stop: threading.Event) -> None:
+    alive, engine = Reporter("observer"), Reporter("engine", LOCAL)
+    while not stop.wait(LOOK_SECONDS):
+        try:
+            observer.report(alive, engine)
+        except (PanelError, SQLAlchemyError) as error:
+            logger.warning("not reported for a moment: %s", error)
+            stop.wait(REPORT_SECONDS)
 
 
 if __name__ == "__main__":

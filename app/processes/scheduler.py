@@ -17,17 +17,25 @@ from app.deployments.operations import RUN_JOB
 from app.extensions import db
 from app.installation import installation
 from app.jobs.queueing import enqueue
+from app.lifecycle.queries import list_due as list_due_entries
+from app.lifecycle.queries import list_due_domains
+from app.lifecycle.trash import DELETE_DOMAIN_JOB, DELETE_JOB
+from app.mails.operations import CLEAN_UP_JOB as CLEAN_UP_MAILS_JOB
 from app.mails.operations import DELIVER_JOB
-from app.mails.queries import list_due
-from app.platform_status.operations import report_alive
+from app.mails.queries import has_old_mails, list_due
+from app.platform_status.jobs import MEASURE_JOB, report_queues
+from app.platform_status.operations import Reporter
 from app.repositories.queries import list_pushed_environments
-from app.transactions import unit_of_work
 
 logger = logging.getLogger(__name__)
 
 RECOVER_JOB = "app.deployments.jobs.recover"
 RECONCILE_JOB = "app.deployments.jobs.reconcile_region"
 DEPLOY_PUSHED_JOB = "app.deployments.jobs.deploy_pushed"
+
+
+MEASURE_SECONDS = 10 * 60
+"""How often the disk is measured: a walk over all repositories and logs."""
 
 
 def enqueue_what_is_due() -> None:
@@ -46,10 +54,18 @@ def enqueue_what_is_due() -> None:
         key = f"pushed-{environment_id}-{_period(times.lease)}"
         enqueue(Queue.DEPLOYMENTS, DEPLOY_PUSHED_JOB, environment_id, key=key)
     for mail in list_due():
-        enqueue(Queue.OPERATIONS, DELIVER_JOB, mail.id, key=f"mail-{mail.id}-{mail.attempts}")
-    with unit_of_work():
-        report_alive("scheduler")
+        key = f"mail-{mail.id}-{mail.attempts}-{_period(times.lease)}"
+        enqueue(Queue.OPERATIONS, DELIVER_JOB, mail.id, key=key)
+    if has_old_mails():
+        enqueue(Queue.OPERATIONS, CLEAN_UP_MAILS_JOB, key="mails-clean-up")
+    for entry in list_due_entries(times.trash):
+        key = f"delete-{entry.uuid}-{_period(times.lease)}"
+        enqueue(Queue.OPERATIONS, DELETE_JOB, entry.id, key=key)
+    for domain_id in list_due_domains(times.trash):
+        key = f"delete-domain-{domain_id}-{_period(times.lease)}"
+        enqueue(Queue.OPERATIONS, DELETE_DOMAIN_JOB, domain_id, key=key)
     enqueue(Queue.OPERATIONS, RECONCILE_JOB, key=f"reconcile-{_period(times.reconcile)}")
+    enqueue(Queue.OPERATIONS, MEASURE_JOB, key=f"measure-{_period(MEASURE_SECONDS)}")
 
 
 def _period(seconds: float) -> int:
@@ -62,6 +78,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     app = create_background_app()
     stop = threading.Event()
+    alive, queues = Reporter("scheduler"), Reporter("queue")
 
     def end(number: int, frame: FrameType | None) -> None:
         stop.set()
@@ -72,6 +89,8 @@ def main() -> None:
         while not stop.wait(installation().settings.times.scheduler):
             try:
                 enqueue_what_is_due()
+                alive()
+                report_queues(queues)
             except SQLAlchemyError:
                 logger.warning("the database does not answer; looking again soon")
             finally:

@@ -13,9 +13,11 @@ from app.accounts.models import User
 from app.accounts.queries import find_ssh_key
 from app.adapters.git import GitService
 from app.adapters.git.ssh_server import Person, start_git_ssh
+from app.audit.operations import acting_through
 from app.background import create_background_app
 from app.extensions import db, now
 from app.installation import EXTENSION, Installation
+from app.platform_status.operations import REPORT_SECONDS, Reporter
 from app.repositories.access import Tips, authorise_git, finish_push
 from app.transactions import unit_of_work
 
@@ -65,6 +67,7 @@ class PanelGitAccess:
         return authorise_git(user, path, service)
 
     def _pushed(self, key: str, tips: Tips, person_id: int) -> list[str]:
+        acting_through("Git over SSH")
         with unit_of_work():
             return finish_push(key, tips, self._installation.adapters.repositories, person_id)
 
@@ -79,7 +82,24 @@ async def serve(app: Flask) -> None:
         PanelGitAccess(app),
         here.adapters.repositories,
     )
-    await server.wait_closed()
+    reporting = asyncio.create_task(_report(app))
+    try:
+        await server.wait_closed()
+    finally:
+        reporting.cancel()
+
+
+async def _report(app: Flask) -> None:
+    """Note that this loop turns, which is what serves everybody."""
+    alive = Reporter("ssh")
+
+    def report() -> None:
+        with app.app_context():
+            alive()
+
+    while True:
+        await asyncio.to_thread(report)
+        await asyncio.sleep(REPORT_SECONDS)
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from app.adapters.job_queue.redis import RedisJobQueue
 from app.background import RealAdapters, create_background_app
 from app.config import Settings
 from app.extensions import db
+from app.platform_status.operations import Reporter
 
 WORKERS = 2
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -40,6 +41,18 @@ class PanelWorker(rq.Worker):
         super().main_work_horse(job, queue)
 
 
+class PanelPool(WorkerPool):
+    """Notes that it has workers, each few seconds, from between its looks at them."""
+
+    report: Reporter
+
+    def check_workers(self, respawn: bool = True) -> None:
+        super().check_workers(respawn)
+        if self.worker_dict and self.report():
+            # It forks: a worker must not inherit a connection that is in use here.
+            db.engine.dispose()
+
+
 def main() -> None:
     """Work until SIGTERM; jobs under way are finished first."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
@@ -48,13 +61,14 @@ def main() -> None:
     adapters.load()
     app = create_background_app(settings, adapters)
     queue = RedisJobQueue(settings.redis_url)
-    pool = WorkerPool(
+    pool = PanelPool(
         [item.value for item in queues()],
         connection=queue.connection,
         num_workers=WORKERS,
         worker_class=PanelWorker,
         serializer=JSONSerializer,
     )
+    pool.report = Reporter("worker")
     gc.collect()
     gc.freeze()  # the collector does not write into what the children share
     with app.app_context():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts.outbound_fixtures import NameServer
 from tests.engine.private_engine import PrivateEngine
 from tests.flows.paced_site import PacedSite
 from tests.flows.running_panel import RunningPanel
@@ -16,12 +17,24 @@ DYING_WORKER = (sys.executable, "-m", "tests.flows.dying_worker")
 
 
 @pytest.fixture(scope="session")
+def name_server() -> Iterator[NameServer]:
+    """Whom the shared installation asks about names; it knows what tests tell it."""
+    server = NameServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def panel(
-    private_engine: PrivateEngine, static_base_image: str, tmp_path_factory: pytest.TempPathFactory
+    private_engine: PrivateEngine,
+    static_base_image: str,
+    name_server: NameServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningPanel]:
     """One installation that tests share; each makes applications of its own in it."""
     folder = tmp_path_factory.mktemp("panel")
-    running = RunningPanel(folder, private_engine.socket, private_engine.pool)
+    more = {"MOONBASE_DNS_RESOLVER": name_server.address}
+    running = RunningPanel(folder, private_engine.socket, private_engine.pool, more=more)
     try:
         yield running.start()
     finally:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from app.processes.worker import main
-from app.signals import step_started
+from app.signals import deletion_stage_begun, step_started
 
 PLAN = Path(os.environ["MOONBASE_DIE_FILE"])
 
@@ -27,6 +27,15 @@ def _end(after: float, how: signal.Signals) -> None:
 
 
 def _on_step(sender: object, step: str, deployment: str) -> None:
+    _die_if_planned(step)
+
+
+def _on_stage(sender: object, number: int, stage: str) -> None:
+    """A stage of the final deletion is planned as `deletion-<number>`."""
+    _die_if_planned(f"deletion-{number}")
+
+
+def _die_if_planned(step: str) -> None:
     try:
         name, seconds, *rest = PLAN.read_text().split()
     except (OSError, ValueError):
@@ -42,4 +51,5 @@ def _on_step(sender: object, step: str, deployment: str) -> None:
 
 if __name__ == "__main__":
     step_started.connect(_on_step)
+    deletion_stage_begun.connect(_on_stage)
     main()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from app.processes.accounts import Accounts, prepare_accounts, prepare_directories
+from app.processes.accounts import MEMBERSHIPS, Accounts, prepare_accounts, prepare_directories
 from app.processes.supervisor import ROOT, Supervisor
 from app.processes.up import INGRESS_NAMES
 from tests.panel import make_settings
@@ -48,3 +50,28 @@ def test_only_root_writes_where_the_supervisor_reads(tmp_path: Path, separate: A
 
 def test_the_ingress_is_told_no_secret() -> None:
     assert not {"DATABASE_URL", "REDIS_URL", "MOONBASE_SECRET_KEY"} & set(INGRESS_NAMES)
+
+
+WRITE_AND_READ = """
+import pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+folder.joinpath("letter.eml").write_text("a link that opens an account")
+print(*folder.iterdir())
+"""
+
+
+@pytest.mark.parametrize("account", MEMBERSHIPS)
+def test_only_the_worker_writes_and_reads_mails(separate: Accounts, account: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:  # other users cannot enter `tmp_path`
+        settings = make_settings(Path(directory))
+        prepare_directories(settings, separate)
+        command = [*separate.prefix(account), "/usr/bin/python3", "-c", WRITE_AND_READ]
+        tried = subprocess.run(
+            [*command, str(settings.data_dir / "mail")],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+        )
+        assert (tried.returncode == 0) == (account == "worker"), tried.stderr
+        assert account == "worker" or "PermissionError" in tried.stderr

@@ -6,6 +6,8 @@ object, no secret.
 
 from __future__ import annotations
 
+import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -17,6 +19,17 @@ class Queue(StrEnum):
     OPERATIONS = "operations"
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """What lies in one queue: jobs that wait, jobs that broke within a day, and since when the
+    first one waits."""
+
+    queue: Queue
+    waiting: int
+    failed: int
+    oldest_at: datetime.datetime | None
+
+
 class JobQueue(Protocol):
     """A queue that survives its own restart or may lose jobs: the database knows what is due."""
 
@@ -26,4 +39,8 @@ class JobQueue(Protocol):
         A job of the same `key` that still waits or runs is not added twice: then the answer is
         False. Raises `Unavailable` when the queue does not answer.
         """
+        ...
+
+    def backlog(self) -> list[Backlog]:
+        """How all queues stand. Raises `Unavailable` when they do not answer."""
         ...

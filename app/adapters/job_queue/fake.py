@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.adapters.job_queue import Queue
+from app.adapters.job_queue import Backlog, Queue
 from app.errors import Unavailable
 
 
@@ -22,3 +22,9 @@ class FakeJobQueue:
         self.keys.add(key)
         self.jobs.append((function, arguments))
         return True
+
+    def backlog(self) -> list[Backlog]:
+        if self.is_down:
+            raise Unavailable("The job queue does not answer.")
+        jobs = {Queue.DEPLOYMENTS: 0, Queue.OPERATIONS: len(self.jobs)}
+        return [Backlog(queue, count, 0, None) for queue, count in jobs.items()]
