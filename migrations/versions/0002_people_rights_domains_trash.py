@@ -296,7 +296,7 @@ def downgrade() -> None:
         batch_op.drop_column('version')
 
     with op.batch_alter_table('users', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('session_key', sa.VARCHAR(), nullable=False))
+        batch_op.add_column(sa.Column('session_key', sa.VARCHAR(), nullable=False, server_default=''))
         batch_op.drop_column('totp_last_step')
         batch_op.drop_column('totp_secret')
         batch_op.drop_column('is_operator')

@@ -117,10 +117,8 @@ def test_the_client_is_sent_to_a_page_with_its_lines(panel: Panel) -> None:
     assert 'value="Command line"' in client.get(page).text
     answer = client.post(page, data=FORM).text
     text = SHOWN.findall(answer)[0]
-    assert f"divio login {text}" in answer
     assert f"machine localhost\nlogin {ALICE.email}\npassword {text}" in answer
     assert "git clone http://alice%40example.com@localhost/git/demo.git" in answer
-    assert f"Authorization: Token {text}" in answer
     assert panel.client().get(page).status_code == 302
 
 

@@ -17,6 +17,9 @@ from tests.browser.conftest import Office
 from tests.browser.pages import SIGNED_OUT, editors_pages, signed_in_pages
 from tests.browser.seeding_people import EDITOR
 
+# The tour opens about a hundred pages and has axe look at each twice.
+pytestmark = pytest.mark.timeout(600)
+
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 RULES = {
     "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from flask_migrate import downgrade
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
@@ -126,3 +127,13 @@ def test_no_row_is_lost_on_the_way(old_panel: Panel) -> None:
     after = counted()
     assert before == {name: after[name] for name in before}
     assert sum(before.values()) > 100
+
+
+def test_it_can_be_taken_back_with_everything_in_it(old_panel: Panel) -> None:
+    upgraded(old_panel)
+    with old_panel.reading():
+        downgrade(revision="0001")
+        assert db.session.execute(db.text("SELECT count(*) FROM users")).scalar() == 6
+        db.session.rollback()  # the reading that saw the old tables
+        upgrade_schema(old_panel.settings)
+        assert check_password(ALICE.email, PASSWORD)
