@@ -17,10 +17,11 @@ RESERVED_SLUGS = frozenset(
     (
         "www api admin mail ftp smtp imap git ssh panel static media assets cdn ns ns1 ns2 dns "
         "status account accounts login new internal ingress health root support help billing blog "
-        "docs test live stage local localhost moonbase"
+        "docs test live stage local localhost moonbase deploy"
     ).split()
 )
-"""Names that people or browsers would take for the platform's own hosts."""
+"""Names that people or browsers would take for the platform's own hosts, and those that are
+addresses of pages beside the applications'."""
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
 from app.errors import Conflict
 from app.extensions import db
 
+logger = logging.getLogger(__name__)
+
 Item = TypeVar("Item")
 _WRITES = "unit_of_work"
 _BEFORE = "before_commit"
 _AFTER = "after_commit"
 UNIQUE_VIOLATION = "23505"
-"""PostgreSQL's code (appendix A, "unique_violation")."""
+FOREIGN_KEY_VIOLATION = "23503"
+"""PostgreSQL's codes (its appendix A)."""
+REMOVED = "Somebody else has just removed this. Reload the page."
 
 
 @contextmanager
@@ -64,18 +69,37 @@ def _races_as_conflicts() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        if not _is_duplicate(error):
+        if _is_duplicate(error):
+            sentence = (
+                "Somebody else has just made the same. Look at it, then try again if need be."
+            )
+        elif _is_parted(error):
+            logger.warning("a race, or a mistake of ours: %s", error.orig)
+            sentence = "Somebody else has just changed what this belongs to. Reload the page."
+        else:
             raise
-        sentence = "Somebody else has just made the same. Look at it, then try again if need be."
         raise Conflict(sentence) from error
     except (ObjectDeletedError, StaleDataError) as error:
-        raise Conflict("Somebody else has just removed this. Reload the page.") from error
+        raise Conflict(REMOVED) from error
+    except InvalidRequestError as error:
+        # Raised for much else: this is what `refresh` says when the row went while its lock was
+        # waited for.
+        if not str(error).startswith("Could not refresh instance"):
+            raise
+        raise Conflict(REMOVED) from error
 
 
 def _is_duplicate(error: IntegrityError) -> bool:
     """Whether a second row of the same kind was refused; other violations are mistakes of ours."""
     codes = (getattr(error.orig, "sqlstate", ""), getattr(error.orig, "sqlite_errorname", ""))
     return codes[0] == UNIQUE_VIOLATION or codes[1] == "SQLITE_CONSTRAINT_UNIQUE"
+
+
+def _is_parted(error: IntegrityError) -> bool:
+    """Whether a row was to refer to one that somebody else has just removed, or one was to be
+    removed to which somebody else has just referred. On SQLite nobody else writes meanwhile: there
+    it is a mistake of ours."""
+    return getattr(error.orig, "sqlstate", "") == FOREIGN_KEY_VIOLATION
 
 
 def after_commit(action: Callable[[], object]) -> None:

@@ -129,6 +129,7 @@ def confirm_email_change(user: User, token: str) -> None:
     if find_user(row.email):
         raise NotFound(ENDED)  # somebody has signed up with it meanwhile
     before, user.email = user.email, row.email
+    user.is_email_proved = True
     db.session.delete(row)
     db.session.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
     db.session.flush()

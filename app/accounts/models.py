@@ -32,6 +32,9 @@ class User(Numbered, Outside, UserMixin, Base):
     __tablename__ = "users"
 
     email: Mapped[str] = mapped_column(unique=True)
+    is_email_proved: Mapped[bool] = mapped_column(default=True)
+    """False for who signed up by themselves, until a mail has reached them: anybody may have typed
+    that address."""
     name: Mapped[str]
     password_hash: Mapped[str]
     time_zone: Mapped[str] = mapped_column(default="UTC")

@@ -9,10 +9,18 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete
 
 from app.accounts import queries
 from app.accounts.letters import tell_of_change
-from app.accounts.models import AccessToken, FailureNotices, SignIn, SSHKey, User
+from app.accounts.models import (
+    AccessToken,
+    FailureNotices,
+    PasswordReset,
+    SignIn,
+    SSHKey,
+    User,
+)
 from app.accounts.public_keys import read_public_key
 from app.accounts.sign_ins import end_sign_ins
 from app.audit.operations import record
@@ -29,12 +37,20 @@ _hasher = PasswordHasher()
 _nobody = _hasher.hash("a password that nobody has")
 
 
-def create_user(email: str, name: str, password: str) -> User:
-    """A new person. Raises `Invalid` for a taken address or a short password."""
+def create_user(email: str, name: str, password: str, *, is_email_proved: bool = True) -> User:
+    """A new person. Raises `Invalid` for a taken address or a short password.
+
+    `is_email_proved` says that a mail has reached them there, or that somebody vouches for it.
+    """
     address = clean_email(email)
     if queries.find_user(address):
         raise Invalid("An account with this e-mail address exists already.", "email")
-    user = User(email=address, name=clean_name(name), password_hash=hash_password(password))
+    user = User(
+        email=address,
+        is_email_proved=is_email_proved,
+        name=clean_name(name),
+        password_hash=hash_password(password),
+    )
     db.session.add(user)
     db.session.flush()
     record("account.create", user.email, actor=user, organisation_id=None)
@@ -67,10 +83,12 @@ def confirm_password(user: User, password: str) -> None:
 
 
 def change_password(user: User, present: str, new: str, here: SignIn | None = None) -> None:
-    """Set a new password, sign out every browser but the one of `here`, and tell by mail."""
+    """Set a new password, sign out every browser but the one of `here`, and tell by mail. Links
+    to choose another one, which somebody else may have asked for, are dead."""
     if check_password(user.email, present) is None:
         raise Invalid("The present password is not right.", "present")
     user.password_hash = hash_password(new)
+    db.session.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
     record("account.password", user.email, actor=user, organisation_id=None)
     end_sign_ins(user, but=here)
     tell_of_change(user, "The password of your account was changed")

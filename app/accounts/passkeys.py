@@ -175,4 +175,5 @@ def _transports(answer: str) -> list[str]:
     response = _read(answer).get("response")
     named = response.get("transports") if isinstance(response, dict) else None
     known = {transport.value for transport in AuthenticatorTransport}
-    return [name for name in named if name in known] if isinstance(named, list) else []
+    words = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    return [name for name in words if name in known]

@@ -10,7 +10,7 @@ from sqlalchemy import Select, delete, select
 
 from app.accounts.letters import tell_of_change
 from app.accounts.models import PasswordReset, User
-from app.accounts.operations import hash_password
+from app.accounts.operations import hash_password, remove_ssh_key, revoke_access_token
 from app.accounts.queries import find_user, hash_token
 from app.accounts.sign_ins import end_sign_ins
 from app.adapters.job_queue import Queue
@@ -87,7 +87,9 @@ def _by_token(token: str) -> Select[PasswordReset]:
 
 def reset_password(token: str, password: str) -> User:
     """Set a new password by a link's token, which is used up. Every browser of the person is
-    signed out; their second factor stays, and is asked for at the next sign-in.
+    signed out; their second factor stays, and is asked for at the next sign-in. So do their keys
+    and tokens, but for those of an account whose address nobody had proved before: somebody else
+    may have made it, to wait for its owner.
 
     Raises `NotFound` when the link has ended, `Invalid` for a short password.
     """
@@ -100,5 +102,18 @@ def reset_password(token: str, password: str) -> User:
     db.session.delete(row)
     end_sign_ins(user)
     record("account.password.reset", user.email, actor=user, organisation_id=None)
-    tell_of_change(user, "A new password was chosen by a link in a mail")
+    what = "A new password was chosen by a link in a mail"
+    if not user.is_email_proved:
+        _begin_anew(user)
+        what += ", and all keys and tokens of before were removed"
+    tell_of_change(user, what)
     return user
+
+
+def _begin_anew(user: User) -> None:
+    """Whoever reads the mails of the address has the account from now on, and nobody else."""
+    for token in list(user.access_tokens):
+        revoke_access_token(user, token)
+    for key in list(user.ssh_keys):
+        remove_ssh_key(user, key)
+    user.is_email_proved = True

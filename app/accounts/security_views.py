@@ -30,7 +30,9 @@ blueprint = Blueprint("security", __name__, url_prefix="/account")
 CODE_ATTEMPTS = "5 per minute; 30 per hour"
 """Three of a million codes are right at any moment: guessing on for a year is not worth it."""
 TRIES_AGAIN = "8 per minute"
-_SECRET, _CHALLENGE = "authenticator_secret", "passkey_challenge"
+_SECRET, _TO_SHOW, _TO_ADD = "authenticator_secret", "passkey_challenge", "new_passkey_challenge"
+"""Places in the session. Challenges are kept apart: the one to show a passkey is had without a
+password, and must not do to add one."""
 
 
 def _claimant() -> str:
@@ -133,21 +135,22 @@ def sign_in_options() -> ResponseReturnValue:
     waiting = half_signed_in()
     if waiting is None and not current_user.is_authenticated:
         raise Invalid(_("Too much time has passed. Sign in again."))
-    return _with_challenge(passkeys.authentication_options(waiting[0] if waiting else signed_in()))
+    person = waiting[0] if waiting else signed_in()
+    return _with_challenge(_TO_SHOW, passkeys.authentication_options(person))
 
 
 def _shown_in(form: SecondStepForm) -> Shown:
-    return Shown(form.code.data or "", form.passkey.data or "", _take_challenge())
+    return Shown(form.code.data or "", form.passkey.data or "", _take_challenge(_TO_SHOW))
 
 
-def _with_challenge(made: tuple[str, bytes]) -> Response:
+def _with_challenge(purpose: str, made: tuple[str, bytes]) -> Response:
     options, challenge = made
-    session[_CHALLENGE] = bytes_to_base64url(challenge)
+    session[purpose] = bytes_to_base64url(challenge)
     return Response(options, mimetype="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _take_challenge() -> bytes:
-    return base64url_to_bytes(session.pop(_CHALLENGE, ""))
+def _take_challenge(purpose: str) -> bytes:
+    return base64url_to_bytes(session.pop(purpose, ""))
 
 
 def _place() -> dict[str, object]:
@@ -219,13 +222,13 @@ def remove_authenticator() -> ResponseReturnValue:
 def registration_options() -> ResponseReturnValue:
     """For `navigator.credentials.create`; without it there is no challenge to answer."""
     confirm_password(signed_in(), request.form.get("password", ""))
-    return _with_challenge(passkeys.registration_options(signed_in()))
+    return _with_challenge(_TO_ADD, passkeys.registration_options(signed_in()))
 
 
 @blueprint.post("/passkeys/")
 @requires(Permission.ACCOUNT_OWN)
 def add_passkey() -> ResponseReturnValue:
-    user, challenge = signed_in(), _take_challenge()
+    user, challenge = signed_in(), _take_challenge(_TO_ADD)
     name, answer = request.form.get("name", ""), request.form.get("passkey", "")
     try:
         with unit_of_work():

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app.accounts.access import signed_in
-from app.applications.access import load_application
+from app.applications.access import keeps_right, load_application
 from app.applications.queries import rights_on
 from app.deployments.cards import load_cards
 from app.deployments.forms import EnvironmentForm
@@ -16,7 +16,7 @@ from app.environments import operations
 from app.environments.access import load_environment
 from app.environments.models import Environment
 from app.environments.operations import EnvironmentSettings
-from app.environments.queries import list_environments
+from app.environments.queries import find_environment, list_environments
 from app.errors import Invalid
 from app.installation import installation
 from app.permissions import Permission
@@ -120,4 +120,9 @@ def log_stream(slug: str, name: str) -> ResponseReturnValue:
     environment = load_environment(slug, name)
     position = asked_position(runtime_tail(environment).position)
     poll = runtime_events(environment.uuid, position)
-    return event_stream(signed_in().id, poll, is_over=lambda: False)
+    number, has_right = environment.application_id, keeps_right(slug, Permission.LOGS_READ)
+
+    def may_look() -> bool:
+        return has_right() and find_environment(number, name) is not None
+
+    return event_stream(signed_in().id, poll, is_over=lambda: False, may_look=may_look)

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app.accounts.access import signed_in
-from app.applications.access import load_application
+from app.applications.access import keeps_right, load_application
 from app.applications.models import Application
 from app.applications.queries import rights_on
 from app.deployments import operations, queries
@@ -165,7 +165,8 @@ def download_log(slug: str, uuid: str) -> ResponseReturnValue:
 def events(slug: str, uuid: str) -> ResponseReturnValue:
     row = _load(load_application(slug), uuid)
     poll, is_over = deployment_events(row.id, asked_position(0))
-    return event_stream(signed_in().id, poll, is_over)
+    may_look = keeps_right(slug, Permission.DEPLOYMENT_READ)
+    return event_stream(signed_in().id, poll, is_over, may_look)
 
 
 @blueprint.get("/deployments/<uuid>/state/")

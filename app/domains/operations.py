@@ -15,7 +15,7 @@ from app.domains.checks import Finding
 from app.domains.models import Domain, DomainKind, RedirectBy
 from app.domains.names import FIELD, parse_host, refuse_reserved
 from app.environments.models import Environment
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.extensions import db, now
 
 DOMAINS_PER_ENVIRONMENT = 100
@@ -54,6 +54,7 @@ def claim_domain(environment: Environment, text: str, actor: User, settings: Set
     refuse_reserved(
         host, settings.panel_host.lower(), settings.platform_domain.lower(), settings.is_https
     )
+    _take_turns(environment.id)
     _refuse_proved(host, environment)
     _make_room(host, environment)
     domain = Domain(environment_id=environment.id, host=host, kind=DomainKind.ALIAS)
@@ -66,6 +67,8 @@ def claim_domain(environment: Environment, text: str, actor: User, settings: Set
 def note_finding(domain: Domain, finding: Finding, actor: User | None) -> bool:
     """Keep what a look outside has found, and prove the claim if it did. Returns whether the
     domain is proved now by this. The first domain to be proved becomes the primary."""
+    _take_turns(domain.environment_id)
+    db.session.expire(domain)
     domain.checked_at = now()
     domain.check_sentence = finding.sentence
     if domain.proved_at or not finding.is_proved or domain.trashed_at:
@@ -83,6 +86,7 @@ def note_finding(domain: Domain, finding: Finding, actor: User | None) -> bool:
 def change_use(domain: Domain, kind: DomainKind, redirect_by: RedirectBy, actor: User) -> None:
     """Make it the primary, an alias or a redirect. The primary before becomes an alias; there is
     exactly one, so it changes only by choosing another."""
+    _refuse_trashed(domain)
     if DomainKind.PLATFORM in (domain.kind, kind):
         raise Invalid("The platform's address stays what it is.")
     if domain.proved_at is None:
@@ -101,6 +105,7 @@ def change_use(domain: Domain, kind: DomainKind, redirect_by: RedirectBy, actor:
 def trash_domain(domain: Domain, actor: User) -> None:
     """Put it into the trash, where its name stays taken; served until the next deployment. A
     claim that was never proved is not kept. Another domain becomes the primary if it was that."""
+    _refuse_trashed(domain)
     if domain.kind == DomainKind.PLATFORM:
         raise Invalid("The platform's address stays what it is.")
     if domain.proved_at is None:
@@ -118,6 +123,7 @@ def trash_domain(domain: Domain, actor: User) -> None:
 
 def restore_domain(domain: Domain, actor: User) -> None:
     """Take it out of the trash. It is the primary again if nothing has taken that place."""
+    refuse_restored(domain)
     primary = queries.find_primary(domain.environment_id)
     if primary is None:
         domain.kind = DomainKind.PRIMARY
@@ -132,6 +138,29 @@ def delete_domain(domain: Domain, actor: User | None) -> None:
     call `app.routes.operations.give_up_host`, which does both."""
     _record("domain.delete", domain, actor)
     db.session.delete(domain)
+
+
+def _refuse_trashed(domain: Domain) -> None:
+    """Raise `Conflict` for one that somebody else has just put into the trash."""
+    _take_turns(domain.environment_id)
+    db.session.expire(domain)
+    if domain.trashed_at:
+        raise Conflict(f"{domain.host} is in the trash. Restore it first.")
+
+
+def refuse_restored(domain: Domain) -> None:
+    """Raise `Conflict` for one that is not in the trash; it stays there until the commit."""
+    _take_turns(domain.environment_id)
+    db.session.expire(domain)
+    if domain.trashed_at is None:
+        raise Conflict(f"{domain.host} is not in the trash any more.")
+
+
+def _take_turns(environment_id: int) -> None:
+    """One at a time in an environment, so that it has one primary; what was read before is read
+    again behind this. PostgreSQL locks the row, SQLite has locked everything already."""
+    lock = select(Environment.id).where(Environment.id == environment_id)
+    db.session.execute(lock.with_for_update(key_share=True))
 
 
 def _refuse_proved(host: str, environment: Environment) -> None:

@@ -16,7 +16,7 @@ from app.lifecycle import deletion, trash
 from app.lifecycle.models import TrashEntry
 from app.lifecycle.queries import list_due, list_due_domains
 from app.logs.queries import log_store
-from app.routes.operations import give_up_host
+from app.routes.operations import give_up_trashed_host
 from app.transactions import unit_of_work
 
 
@@ -38,7 +38,7 @@ def delete_due_domain(domain_id: int) -> None:
     keeps = installation().settings.times.trash
     with unit_of_work():
         if domain_id in list_due_domains(keeps):  # not restored since
-            give_up_host(db.session.get_one(Domain, domain_id), None)
+            give_up_trashed_host(db.session.get_one(Domain, domain_id), None)
 
 
 def start_restored(environment_id: int) -> None:

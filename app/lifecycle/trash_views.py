@@ -28,7 +28,7 @@ from app.lifecycle.access import (
 from app.lifecycle.forms import ConfirmationForm
 from app.organisations.access import load_organisation
 from app.permissions import Permission
-from app.routes.operations import give_up_host
+from app.routes.operations import give_up_trashed_host
 from app.transactions import unit_of_work
 from app.web.access import requires
 
@@ -176,7 +176,7 @@ def delete_domain_now(slug: str, domain_uuid: str) -> ResponseReturnValue:
     application, row = load_trashed_domain(slug, domain_uuid)
     host = row.host
     form = ConfirmationForm()
-    if _is_done(form, host, lambda: give_up_host(row, signed_in())):
+    if _is_done(form, host, lambda: give_up_trashed_host(row, signed_in())):
         flash(_("%(name)s is deleted for good.", name=host), "success")
         return redirect(url_for("trash.application", slug=slug), 303)
     return _confirm("delete_domain_now", application, form, domain=row)

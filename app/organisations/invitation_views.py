@@ -161,10 +161,11 @@ def _accept_as_newcomer(token: str) -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             with unit_of_work():
-                user = invitations.accept_as_new(
-                    _find(token), form.name.data, form.password.data, token
-                )
+                found = _find(token)
+                name = found.organisation.name
+                user = invitations.accept_as_new(found, form.name.data, form.password.data, token)
             enter(user)
+            flash(_("Welcome to %(name)s.", name=name), "success")
             return redirect(url_for("overview.applications"), 303)
         except Invalid as error:
             form.refuse(error)

@@ -35,9 +35,9 @@ def _free_slug(wanted: str) -> str:
     return slug
 
 
-def sign_up(email: str, name: str, password: str) -> User:
+def sign_up(email: str, name: str, password: str, *, is_email_proved: bool = True) -> User:
     """A new person with an organisation of their own, so that they can begin at once."""
-    user = create_user(email, name, password)
+    user = create_user(email, name, password, is_email_proved=is_email_proved)
     create_organisation(user.name, user)
     return user
 

@@ -74,7 +74,9 @@ def sign_up() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             with unit_of_work():
-                user = operations.sign_up(form.email.data, form.name.data, form.password.data)
+                user = operations.sign_up(
+                    form.email.data, form.name.data, form.password.data, is_email_proved=False
+                )
             enter(user)
             return redirect(url_for("overview.applications"), 303)
         except Invalid as error:

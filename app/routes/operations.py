@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from app.accounts.models import User
 from app.domains.models import Domain
-from app.domains.operations import delete_domain
+from app.domains.operations import delete_domain, refuse_restored
 from app.extensions import db, now
 from app.routes import queries
 from app.routes.models import Endpoint, Feed, IngressNode, Route
@@ -55,6 +55,12 @@ def give_up_host(domain: Domain, actor: User | None) -> int:
     delete_domain(domain, actor)
     db.session.flush()
     return touch_feed()
+
+
+def give_up_trashed_host(domain: Domain, actor: User | None) -> int:
+    """The same for one in the trash. Raises `Conflict` when it was restored meanwhile."""
+    refuse_restored(domain)
+    return give_up_host(domain, actor)
 
 
 def touch_feed() -> int:

@@ -20,6 +20,7 @@ from app.variables.limits import (
     check_total,
     check_value,
     clean_key,
+    looks_secret,
     size_of,
 )
 from app.variables.models import Variable, VariableChange
@@ -219,7 +220,9 @@ def _remember(
             is_secret=is_secret,
         )
     )
-    shown = _for_audit(before, after, is_secret=was_secret or is_secret)
+    # What was meant to be a secret is often made one a moment later; audit lines stay for ever.
+    seems_secret = any(looks_secret(name, value) for value in (before, after) if value)
+    shown = _for_audit(before, after, is_secret=was_secret or is_secret or seems_secret)
     action = "variable.set" if entry else "variable.remove"
     _record(action, environment, actor, {"name": name} | shown | dict(details))
 

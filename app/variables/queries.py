@@ -10,6 +10,9 @@ from app.extensions import db
 from app.variables.limits import POINTER_BYTES, size_of
 from app.variables.models import Variable, VariableChange
 
+WORDS_READ = 8
+"""Each is a condition of its own, and databases take so many."""
+
 
 def list_variables(environment_id: int) -> Sequence[Variable]:
     """By name."""
@@ -28,7 +31,7 @@ def variables_of(environment_ids: Sequence[int]) -> Mapping[int, list[Variable]]
 def search_variables(environment_id: int, words: str = "") -> Select[Variable]:
     """Those whose name holds each of `words`, whatever the capitals; by name, to page through."""
     query = select(Variable).where(Variable.environment_id == environment_id)
-    for word in words.casefold().split():
+    for word in words.casefold().split()[:WORDS_READ]:
         query = query.where(func.lower(Variable.name).like(_pattern(word), escape="\\"))
     return query.order_by(Variable.name)
 
@@ -95,7 +98,7 @@ def exact_total(environment_id: int) -> int:
 def list_changes(environment_id: int, words: str = "") -> Select[VariableChange]:
     """An environment's history, newest first, of variables whose name holds each of `words`."""
     query = select(VariableChange).where(VariableChange.environment_id == environment_id)
-    for word in words.casefold().split():
+    for word in words.casefold().split()[:WORDS_READ]:
         query = query.where(func.lower(VariableChange.name).like(_pattern(word), escape="\\"))
     return query.order_by(VariableChange.id.desc())
 

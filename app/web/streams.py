@@ -18,6 +18,8 @@ from app.installation import installation
 
 POLL_SECONDS = 0.25
 PING_SECONDS = 15
+ASK_AGAIN_SECONDS = 1.0
+"""How long a page goes on telling somebody who was removed or signed out meanwhile."""
 _EXTENSION = "moonbase-streams"
 POSITION_DIGITS = 19
 """Longer numbers are no positions, and Python converts those of thousands of digits for long."""
@@ -61,9 +63,13 @@ def asked_position(fallback: int) -> int:
 
 
 def event_stream(
-    person_id: int, poll: Callable[[], Iterator[Event]], is_over: Callable[[], bool]
+    person_id: int,
+    poll: Callable[[], Iterator[Event]],
+    is_over: Callable[[], bool],
+    may_look: Callable[[], bool],
 ) -> Response:
-    """Answer with what `poll` yields, asked four times a second until `is_over`.
+    """Answer with what `poll` yields, asked four times a second until `is_over`, and only as long
+    as the person `may_look`: a sign-in or a right that ends, ends the stream.
 
     The database session is given back between polls, so that a stream holds no connection. After
     some minutes the stream ends by itself; the browser connects again where it stopped.
@@ -74,9 +80,14 @@ def event_stream(
 
     def events() -> Iterator[str]:
         until = time.monotonic() + settings.times.stream
-        quiet_since = time.monotonic()
+        quiet_since = asked_at = time.monotonic()
         yield "retry: 1000\n\n"
         while time.monotonic() < until:
+            if time.monotonic() - asked_at >= ASK_AGAIN_SECONDS:
+                asked_at = time.monotonic()
+                if not may_look():
+                    db.session.remove()
+                    return
             over = is_over()
             for event in poll():
                 quiet_since = time.monotonic()

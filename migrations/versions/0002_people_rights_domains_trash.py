@@ -258,6 +258,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('redirects', sa.JSON(), nullable=False, server_default='[]'))
 
     with op.batch_alter_table('users', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('is_email_proved', sa.Boolean(), nullable=False, server_default=sa.true()))
         batch_op.add_column(sa.Column('language', sa.String(), nullable=False, server_default='en'))
         batch_op.add_column(sa.Column('failure_notices', sa.String(length=32), nullable=False, server_default='own'))
         batch_op.add_column(sa.Column('is_operator', sa.Boolean(), nullable=False, server_default=sa.false()))
@@ -302,6 +303,7 @@ def downgrade() -> None:
         batch_op.drop_column('is_operator')
         batch_op.drop_column('failure_notices')
         batch_op.drop_column('language')
+        batch_op.drop_column('is_email_proved')
 
     with op.batch_alter_table('routes', schema=None) as batch_op:
         batch_op.drop_column('redirects')

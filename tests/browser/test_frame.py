@@ -82,8 +82,9 @@ def test_a_confirmation_begins_at_the_harmless_button(inside: Page, office: Offi
 
 def test_filters_stay_in_the_address(inside: Page, office: Office) -> None:
     panel = office[0]
-    inside.get_by_role("searchbox").fill("riverside")
-    inside.get_by_role("searchbox").press("Enter")
+    words = inside.get_by_label("Filter by name or address")
+    words.fill("riverside")
+    words.press("Enter")
     expect(inside.locator("tbody tr")).to_have_count(2)
     inside.get_by_label("Organisation", exact=True).select_option("Riverside Group")
     inside.get_by_role("button", name="Show").click()

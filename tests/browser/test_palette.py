@@ -51,7 +51,7 @@ def test_without_scripts_the_field_searches(browser: Browser, inside: Page, offi
     with browser.new_context(java_script_enabled=False, storage_state=state) as context:
         page = context.new_page()
         page.goto(f"{office[0].url}/applications/")
-        page.get_by_role("searchbox").fill("museum")
+        page.get_by_label("Search", exact=True).fill("museum")
         page.keyboard.press("Enter")
         expect(page.get_by_role("link", name="City Museum", exact=False).first).to_be_visible()
         page.goto(f"{office[0].url}/applications/")

@@ -103,6 +103,7 @@ def test_a_file_is_for_its_owner_only_and_replaced_by_a_repetition(tmp_path: Pat
     mailer.send(LETTER)
     mailer.send(LETTER)
     (file,) = folder.iterdir()
+    assert LETTER.text in file.read_bytes().decode().replace("\r\n", "\n")  # no link is broken
     assert file.stat().st_mode & 0o777 == 0o600 and folder.stat().st_mode & 0o777 == 0o700
 
 

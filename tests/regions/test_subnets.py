@@ -8,7 +8,8 @@ from itertools import combinations
 import pytest
 
 from app.environments.models import Environment
-from app.environments.operations import create_environment
+from app.environments.operations import ENVIRONMENTS_ALLOWED, create_environment
+from app.environments.queries import list_environments
 from app.errors import Unavailable
 from app.extensions import db
 from app.regions.models import Region, Subnet
@@ -20,18 +21,24 @@ from app.regions.operations import (
     usable_addresses,
 )
 from app.regions.queries import find_region
-from tests.panel import Panel, application
+from tests.panel import ALICE, Panel, make_application, organisation, user_of
 
 POOL = "10.213.0.0/16"
 
 
-def make_environments(count: int) -> list[Environment]:
+def make_environments(panel: Panel, count: int) -> list[Environment]:
+    """As many, over as many applications as it takes."""
     region = find_region("local")
     assert region
-    return [
-        create_environment(application(), region, f"e{number}", f"E{number}", "main")
-        for number in range(count)
-    ]
+    made: list[Environment] = []
+    while len(made) < count:
+        site = make_application(panel, f"site{len(made)}", organisation(), user_of(ALICE))
+        more = min(ENVIRONMENTS_ALLOWED - len(list_environments(site.id)), count - len(made))
+        made += [
+            create_environment(site, region, f"e{number}", f"E{number}", "main")
+            for number in range(more)
+        ]
+    return made
 
 
 def allocate(row: Environment, pool: str = POOL, prefix: int = 27) -> Subnet:
@@ -41,7 +48,7 @@ def allocate(row: Environment, pool: str = POOL, prefix: int = 27) -> Subnet:
 
 def test_two_hundred_environments_have_networks_that_do_not_meet(panel: Panel) -> None:
     with panel.work():
-        cidrs = [allocate(row).cidr for row in make_environments(200)]
+        cidrs = [allocate(row).cidr for row in make_environments(panel, 200)]
     networks = [ipaddress.ip_network(cidr) for cidr in cidrs]
     builds = ipaddress.ip_network(slice_of(POOL, 27, 0))
     pool = ipaddress.ip_network(POOL)
@@ -52,13 +59,13 @@ def test_two_hundred_environments_have_networks_that_do_not_meet(panel: Panel) -
 
 def test_an_environment_keeps_its_slice(panel: Panel) -> None:
     with panel.work():
-        row = make_environments(1)[0]
+        row = make_environments(panel, 1)[0]
         assert allocate(row).id == allocate(row).id
 
 
 def test_the_slice_of_a_deleted_environment_is_given_out_again(panel: Panel) -> None:
     with panel.work():
-        one, two, three = make_environments(3)
+        one, two, three = make_environments(panel, 3)
         first, second = allocate(one).cidr, allocate(two).cidr
         db.session.execute(db.delete(Environment).where(Environment.id == one.id))
         db.session.expire_all()
@@ -67,7 +74,7 @@ def test_the_slice_of_a_deleted_environment_is_given_out_again(panel: Panel) -> 
 
 def test_a_used_up_pool_is_a_sentence(panel: Panel) -> None:
     with panel.work():
-        rows = make_environments(4)
+        rows = make_environments(panel, 4)
         for row in rows[:3]:
             allocate(row, "10.213.0.0/25")
         with pytest.raises(Unavailable, match="network pool is used up") as refused:

@@ -9,10 +9,14 @@ from app.extensions import db
 from app.web.paging import Page, paged
 from tests.panel import ALICE, PEOPLE, Panel
 
+SIX = PEOPLE[:6]
+
 
 def page_at(panel: Panel, query: str, size: int = 2) -> Page[User]:
+    """A page of six people."""
+    names = [person.name for person in SIX]
     with panel.app.test_request_context(f"/{query}"):
-        return paged(db.select(User).order_by(User.id), size)
+        return paged(db.select(User).where(User.name.in_(names)).order_by(User.id), size)
 
 
 @pytest.mark.parametrize(
@@ -39,14 +43,14 @@ def test_a_number_beyond_the_ends_means_the_nearest_page(
     panel: Panel, query: str, number: int
 ) -> None:
     page = page_at(panel, query)
-    assert (page.number, page.pages, page.total, len(page.rows)) == (number, 3, len(PEOPLE), 2)
+    assert (page.number, page.pages, page.total, len(page.rows)) == (number, 3, len(SIX), 2)
     assert (page.first, page.last) == (number * 2 - 1, number * 2)
 
 
 def test_the_last_page_may_be_short_and_no_row_is_shown_twice(panel: Panel) -> None:
     pages = [page_at(panel, f"?page={number}", size=4) for number in (1, 2)]
     names = [row.name for page in pages for row in page.rows]
-    assert len(pages[1].rows) == 2 and sorted(names) == sorted(map(str, PEOPLE))
+    assert len(pages[1].rows) == 2 and sorted(names) == sorted(map(str, SIX))
     assert (pages[1].first, pages[1].last) == (5, 6)
 
 

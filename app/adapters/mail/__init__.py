@@ -41,8 +41,9 @@ class Mailer(Protocol):
         ...
 
 
-def compose(letter: Letter) -> EmailMessage:
-    """The letter as RFC 5322 wants it, to exactly one address.
+def compose(letter: Letter, encoding: str | None = None) -> EmailMessage:
+    """The letter as RFC 5322 wants it, to exactly one address. Without an `encoding` of the text
+    one is taken that passes every mail server.
 
     Raises `Unavailable`, for good, when sender or recipient is not an address.
     """
@@ -55,7 +56,7 @@ def compose(letter: Letter) -> EmailMessage:
         message["Date"] = format_datetime(letter.written_at)
         message["Message-ID"] = f"<{letter.key}@{sender.domain}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes, please
-        message.set_content(letter.text)
+        message.set_content(letter.text, cte=encoding)
     except (ValueError, IndexError, MessageError) as error:
         raise Unavailable("The letter's address cannot be used.", retry=False) from error
     return message

@@ -17,7 +17,8 @@ class FileMailer:
 
     def send(self, letter: Letter) -> None:
         """A file appears whole or not at all; the same letter again replaces its own file."""
-        content = compose(letter).as_bytes()
+        # As it stands: whoever opens the file copies the link out of it, which "=" would break.
+        content = compose(letter, "8bit").as_bytes()
         name = f"{letter.written_at:%Y%m%dT%H%M%S}-{letter.key}.eml"
         draft = self._folder / f".{name}"
         try:
