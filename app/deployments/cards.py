@@ -70,7 +70,7 @@ def load_cards(applications: Sequence[Application]) -> Mapping[int, list[Card]]:
     current = queries.current_releases(numbers)
     cards: dict[int, list[Card]] = {row.id: [] for row in applications}
     for row in environments:
-        host = hosts.get(row.id, "")
+        host = _served_host(hosts.get(row.id, ""), current.get(row.id))
         cards[row.application_id].append(
             Card(
                 environment=row,
@@ -82,3 +82,9 @@ def load_cards(applications: Sequence[Application]) -> Mapping[int, list[Card]]:
             )
         )
     return cards
+
+
+def _served_host(primary: str, current: CurrentRelease | None) -> str:
+    """The host to show: a primary one that waits for the next deployment answers nobody yet."""
+    served = current.release.hosts if current else []
+    return primary if primary in served or not served else served[0]
