@@ -109,7 +109,8 @@ class Settings:
         With `_FILE` behind the name, the value is what the file of that path holds.
 
         Raises `Invalid` naming the variable when a value is not a number, or when the panel's
-        host lies under the platform domain, where a site's cookies could reach it.
+        host lies under the platform domain, where a site's cookies could reach it, or without
+        TLS above it.
         """
         named = {name: _find(environ, name.upper()) for name in _SHORT_NAMES}
         short = {name: text for name, text in named.items() if text is not None}
@@ -145,6 +146,14 @@ class Settings:
             raise Invalid(
                 f"The panel's host {self.panel_host} lies under the platform domain "
                 f"{self.platform_domain}: a site could set cookies for it. Choose another host."
+            )
+        is_above = f".{self.platform_domain}".casefold().endswith(f".{self.panel_host}".casefold())
+        if is_above and self.panel_host != LOOPBACK_NAME and not self.is_https:
+            # Over TLS its cookies are `__Host-`, which a site cannot set for hosts above it.
+            raise Invalid(
+                f"The platform domain {self.platform_domain} lies under the panel's host "
+                f"{self.panel_host}: without HTTPS a site could set cookies for the panel. Choose "
+                "another host, or put TLS in front (MOONBASE_IS_HTTPS)."
             )
 
     def _refuse_unusable_addresses(self) -> None:

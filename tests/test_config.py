@@ -49,6 +49,15 @@ def test_the_panel_shares_no_cookies_with_sites(tmp_path: Path, host: str) -> No
         read(tmp_path, **variables)
 
 
+def test_sites_under_the_panels_host_need_https(tmp_path: Path) -> None:
+    """A site there can set a cookie for the panel; over TLS it is not the panel's `__Host-` one."""
+    hosts = {"MOONBASE_PLATFORM_DOMAIN": "sites.panel.test", "MOONBASE_PANEL_HOST": "panel.test"}
+    with pytest.raises(Invalid, match="lies under the panel's host"):
+        read(tmp_path, **hosts)
+    assert read(tmp_path, **hosts, MOONBASE_IS_HTTPS="yes")
+    assert read(tmp_path, MOONBASE_PLATFORM_DOMAIN="sites.localhost")
+
+
 def test_a_panel_elsewhere_or_on_loopback_is_fine(tmp_path: Path) -> None:
     variables = {"MOONBASE_PLATFORM_DOMAIN": "sites.example"}
     assert read(tmp_path, **variables, MOONBASE_PANEL_HOST="panel.example")

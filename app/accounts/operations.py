@@ -110,7 +110,10 @@ def update_profile(user: User, profile: Profile) -> None:
     zones = {name.casefold(): name for name in zoneinfo.available_timezones()}
     if zone not in zones:
         raise Invalid("Choose a time zone from the list, e.g. “Europe/Zurich”.", "time_zone")
-    user.name = clean_name(profile.name)
+    before, user.name = user.name, clean_name(profile.name)
+    if user.name != before:
+        facts = {"before": before, "after": user.name}
+        record("account.rename", user.email, actor=user, organisation_id=None, **facts)
     user.time_zone = zones[zone]
     user.language = profile.language
     user.failure_notices = profile.failure_notices

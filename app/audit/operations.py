@@ -25,10 +25,12 @@ State = Mapping[str, object] | str | int | bool | None
 
 
 class Actor(Protocol):
-    """Whoever acts: a person with a row, of which the line keeps number and name."""
+    """Whoever acts: a person with a row, of which the line keeps number, name and address: of a
+    name there may be many, and it can be changed for the time of an act."""
 
     id: int
     name: str
+    email: str
 
 
 def record(
@@ -48,6 +50,7 @@ def record(
     unit of work, behind all lines before it.
     """
     facts = {**details, "via": _way()}
+    facts |= {"by": actor.email} if actor else {}
     facts |= {"before": before} if before is not None else {}
     facts |= {"after": after} if after is not None else {}
     line = AuditLine(

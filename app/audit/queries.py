@@ -43,7 +43,7 @@ def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield AuditLine.actor_name == wanted.actor
     if wanted.since:
         yield AuditLine.created_at >= _midnight(wanted.since)
-    if wanted.until:
+    if wanted.until and wanted.until < datetime.date.max:
         yield AuditLine.created_at < _midnight(wanted.until) + datetime.timedelta(days=1)
 
 

@@ -45,6 +45,7 @@ SENTENCES = {
     "account.password.reset": _l("{actor} chose a new password by mail"),
     "account.recovery_code.use": _l("{actor} signed in with a recovery code"),
     "account.recovery_codes.renew": _l("{actor} made new recovery codes"),
+    "account.rename": _l("{before} is called {after} from now on"),
     "account.sign_in": _l("{actor} signed in"),
     "account.sign_out": _l("{actor} signed out"),
     "account.sign_out_everywhere": _l("{actor} signed {subject} out everywhere"),

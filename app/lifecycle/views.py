@@ -14,8 +14,8 @@ from app.lifecycle import operations
 from app.lifecycle.forms import ApplicationForm
 from app.lifecycle.operations import NewApplication
 from app.organisations.access import load_organisation
-from app.organisations.queries import list_organisations
-from app.permissions import Permission
+from app.organisations.queries import list_memberships
+from app.permissions import ORGANISATION_RIGHTS, Permission
 from app.transactions import unit_of_work
 from app.web.access import requires
 
@@ -57,5 +57,9 @@ def _show(form: ApplicationForm) -> str:
 
 def _form() -> ApplicationForm:
     form = ApplicationForm()
-    form.organisation.choices = [(row.slug, row.name) for row in list_organisations(signed_in())]
+    form.organisation.choices = [
+        (row.organisation.slug, row.organisation.name)
+        for row in list_memberships(signed_in())
+        if Permission.APPLICATION_CREATE in ORGANISATION_RIGHTS[row.role]
+    ]
     return form

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -73,7 +74,7 @@ class PanelGitAccess:
 
 
 async def serve(app: Flask) -> None:
-    """Serve until the process is ended."""
+    """Serve until SIGTERM. A container's first process has to say itself that it ends by it."""
     here: Installation = app.extensions[EXTENSION]
     server = await start_git_ssh(
         here.settings.host,
@@ -83,6 +84,7 @@ async def serve(app: Flask) -> None:
         here.adapters.repositories,
     )
     reporting = asyncio.create_task(_report(app))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.close)
     try:
         await server.wait_closed()
     finally:

@@ -13,11 +13,13 @@ export class LogView {
   #shown = 0;
   #follow;
   #tally;
+  #empty;
 
   constructor(root) {
     this.#box = root.querySelector("[data-log-box]");
     this.#follow = root.querySelector("[data-log-follow]");
     this.#tally = root.querySelector("[data-log-tally]");
+    this.#empty = root.querySelector("[data-log-empty]");
     const text = this.#box.querySelector("pre");
     this.#list = document.createElement("div");
     this.#list.className = "log-lines";
@@ -36,6 +38,7 @@ export class LogView {
     const lines = (this.#rest + text).split("\n");
     this.#rest = lines.pop();
     if (lines.length === 0) return;
+    this.#empty?.remove();
     const fresh = document.createDocumentFragment();
     for (const line of lines) fresh.append(this.#draw(line.replace(COLOURS, "").replace(/\r$/, "")));
     this.#list.append(fresh);

@@ -7,10 +7,7 @@ const view = new LogView(root);
 const stream = new EventSource(root.dataset.stream);
 
 stream.addEventListener("open", () => say("live"));
-stream.addEventListener("log", (event) => {
-  root.querySelector("[data-log-empty]")?.remove();
-  view.append(JSON.parse(event.data));
-});
+stream.addEventListener("log", (event) => view.append(JSON.parse(event.data)));
 stream.addEventListener("error", () => {
   say(stream.readyState === EventSource.CLOSED ? "ended" : "broken");
 });

@@ -380,3 +380,31 @@ def test_commands_of_real_clients(verb: str, path: str) -> None:
 def test_commands_of_others(command: str) -> None:
     with pytest.raises(Invalid):
         parse_ssh_command(command)
+
+
+def test_a_key_that_was_removed_opens_nothing_over_a_connection_it_had_opened(
+    served: Served,
+) -> None:
+    key = asyncssh.read_public_key(served.keys["bob"].with_suffix(".pub")).get_fingerprint()
+
+    async def ask_twice() -> list[str]:
+        said = []
+        async with asyncssh.connect(
+            "127.0.0.1",
+            served.port,
+            username="git",
+            client_keys=[str(served.keys["bob"])],
+            known_hosts=None,
+            config=None,
+            agent_path=None,
+        ) as connection:
+            for _ in range(2):
+                command, nothing = "git-upload-pack 'demo.git'", asyncssh.DEVNULL
+                done = await connection.run(command, stdin=nothing, timeout=10)
+                said.append(f"{done.stdout!s}{done.stderr!s}")
+                served.access.people.pop(key, None)
+        return said
+
+    first, second = asyncio.run(ask_twice())
+    assert first.startswith("0000")
+    assert second == "This key was taken off the account.\n"

@@ -51,6 +51,14 @@ def why_not_here() -> str | None:
     return f"not installed: {', '.join(missing)}" if missing else None
 
 
+def _free_pools() -> list[str]:
+    """Those no route of the machine touches: an installation beside us may have networks there."""
+    first_words = [line.split()[0] for line in _run("ip", "-4", "route", "show").splitlines()]
+    taken = [ipaddress.IPv4Network(word) for word in first_words if "/" in word]
+    pools = [ipaddress.IPv4Network(f"10.{number}.0.0/16") for number in range(214, 254)]
+    return [str(pool) for pool in pools if not any(pool.overlaps(other) for other in taken)]
+
+
 class PrivateEngine:
     """A context manager: an engine that answers on `.socket` while it is open.
 
@@ -198,7 +206,7 @@ class PrivateEngine:
 
     def _claim_pool(self, device: str) -> str:
         wanted = self._wanted_pool
-        candidates = [wanted] if wanted else [f"10.{n}.0.0/16" for n in range(214, 254)]
+        candidates = [wanted] if wanted else _free_pools()
         for pool in candidates:
             with contextlib.suppress(RuntimeError):  # "File exists": another run has it
                 _run("ip", "route", "add", pool, "via", self._inner_address, "dev", device)

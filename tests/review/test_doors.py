@@ -226,6 +226,27 @@ def test_a_search_with_thousands_of_words_is_answered(panel: Panel) -> None:
         assert client.get(path, query_string={"q": "a " * 3000}).status_code == 200
 
 
+def test_somebody_who_borrows_a_name_for_an_act_is_known_all_the_same(panel: Panel) -> None:
+    client = panel.client_of(DORA)
+    for name in (ALICE.name, DORA.name):
+        profile = {"name": name, "time_zone": "UTC", "language": "en", "failure_notices": "own"}
+        assert client.post("/account/", data=profile).status_code == 303
+        if name == ALICE.name:
+            client.post("/applications/demo/settings/name/", data={"name": "Ruined"})
+    page = panel.client_of(ALICE).get("/organisations/moon/audit/export.csv").text
+    line = next(row for row in page.splitlines() if "application.rename" in row)
+    assert ALICE.name in line and DORA.email in line
+    assert f"{DORA.name} is called {ALICE.name}" in client.get("/account/activity/").text
+
+
+def test_the_last_day_of_the_calendar_is_a_day(panel: Panel) -> None:
+    for path in ("/organisations/moon/audit/", "/organisations/moon/audit/export.csv"):
+        for bound in ("since", "until"):
+            for day in ("0001-01-01", "9999-12-31"):
+                answer = panel.client_of(ALICE).get(path, query_string={bound: day})
+                assert answer.status_code == 200 and answer.data
+
+
 # Domains ----------------------------------------------------------------------------------------
 
 

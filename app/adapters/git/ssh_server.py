@@ -17,7 +17,7 @@ import asyncssh
 from app.adapters.git import GitService, RepositoryStore
 from app.adapters.git.commands import TIME_LIMIT, parse_ssh_command, protocol_environment
 from app.adapters.git.ssh_pumps import serve_process
-from app.errors import PanelError, Unavailable
+from app.errors import NotAllowed, PanelError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -160,15 +160,16 @@ class _Connection(asyncssh.SSHServer):
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         if username != USER or key.get_algorithm() not in _KEY_KINDS:
             return False
+        fingerprint = key.get_fingerprint()
         try:
-            person = await self._service.access.find_person(key.get_fingerprint())
+            person = await self._service.access.find_person(fingerprint)
         except Exception:  # an edge: nobody gets in, and the log says why
             log.exception("a key could not be looked up")
             return False
         # The last key asked for before success is the one whose signature is checked: asyncssh
         # goes on from here to the signature without a pause.
         if self._connection is not None:
-            self._connection.set_extra_info(person=person)
+            self._connection.set_extra_info(person=person, fingerprint=fingerprint)
         return person is not None
 
 
@@ -218,6 +219,10 @@ class _GitSsh:
         except PanelError as error:
             _say(process, error.sentence)
             return _REFUSED_COMMAND
+        # A connection may be older than that: `ssh` keeps one open for the next commands.
+        owner = await self.access.find_person(process.get_extra_info("fingerprint"))
+        if owner is None or owner.id != person.id:
+            raise NotAllowed("This key was taken off the account.")
         key = await self.access.authorise(person, path, service)
         if service is GitService.UPLOAD_PACK:
             return await self._transfer(process, key, service)

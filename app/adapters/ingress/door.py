@@ -16,6 +16,7 @@ import select
 import socket
 import struct
 import time
+from contextlib import suppress
 
 from app.adapters.ingress import traefik
 from app.adapters.ingress.listeners import ask
@@ -105,7 +106,8 @@ def _keep_door(public: socket.socket, probe: socket.socket, configuration: str, 
 
 
 def _open(public: socket.socket) -> None:
-    public.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+    with suppress(FileNotFoundError):  # where it could not be closed, there is nothing to take off
+        public.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
 def _serves_feed(source: tuple[str, int], target: tuple[str, int], configuration: str) -> bool:
