@@ -64,11 +64,16 @@ class Address:
 
 
 def addresses_of(site: Site) -> list[Address]:
-    """All proved addresses of the live site, the one people are shown first."""
+    """All proved addresses of the live site, the one people are shown first. Once it is deployed
+    those that answer: what waits for the next deployment would lead people to an error."""
     if site.live is None:
         return []
     shown = site.live.host
     rows = [row for row in list_domains(site.live.environment.id) if row.proved_at is not None]
+    if site.live.current:
+        release = site.live.current.release
+        served = {shown, *release.hosts, *(host for host, *_ in release.redirects)}
+        rows = [row for row in rows if row.host in served]
     rows.sort(key=lambda row: row.host != shown)
     settings = installation().settings
     return [Address(row.host, settings.site_url(row.host), row.kind) for row in rows]

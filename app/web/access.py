@@ -49,7 +49,7 @@ def public(view: View) -> View:
 def authorise(rights: Collection[Permission]) -> None:
     """Let the request go on if `rights` hold what its endpoint requires, or raise `NotAllowed`."""
     if g.required_permission not in rights:
-        raise NotAllowed("You may look at this, but not do that. Ask an owner for more access.")
+        raise NotAllowed("This is more than you may do here. Ask an owner for more access.")
     g.is_authorised = True
 
 

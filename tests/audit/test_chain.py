@@ -262,7 +262,8 @@ def last_line(panel: Panel) -> AuditLine:
 def test_a_line_says_by_what_it_was_done(panel: Panel) -> None:
     write(panel, 1)
     with panel.reading():
-        assert last_line(panel).details == {"via": "platform", "before": "ä"}
+        written = {"via": "platform", "by": ALICE.email, "before": "ä"}
+        assert last_line(panel).details == written
     with panel.app.app_context():
         acting_through("token Laptop")
         with unit_of_work():

@@ -118,4 +118,5 @@ def editors_pages(agency: Agency) -> dict[str, str]:
         "second-factor-needed": "/sites/harbour-lights/",
         "editors-profile": "/account/",
         "editors-organisations": "/organisations/",
+        "application-new-nowhere": "/applications/new/",
     }

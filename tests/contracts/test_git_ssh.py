@@ -382,27 +382,16 @@ def test_commands_of_others(command: str) -> None:
         parse_ssh_command(command)
 
 
-def test_a_key_that_was_removed_opens_nothing_over_a_connection_it_had_opened(
-    served: Served,
-) -> None:
-    key = asyncssh.read_public_key(served.keys["bob"].with_suffix(".pub")).get_fingerprint()
-
+def test_a_removed_key_opens_nothing_over_its_open_connection(served: Served) -> None:
     async def ask_twice() -> list[str]:
-        said = []
+        said, key = list[str](), str(served.keys["bob"])
         async with asyncssh.connect(
-            "127.0.0.1",
-            served.port,
-            username="git",
-            client_keys=[str(served.keys["bob"])],
-            known_hosts=None,
-            config=None,
-            agent_path=None,
+            "127.0.0.1", served.port, username="git", client_keys=[key], known_hosts=None
         ) as connection:
             for _ in range(2):
-                command, nothing = "git-upload-pack 'demo.git'", asyncssh.DEVNULL
-                done = await connection.run(command, stdin=nothing, timeout=10)
+                done = await connection.run("git-upload-pack 'demo.git'", stdin=asyncssh.DEVNULL)
                 said.append(f"{done.stdout!s}{done.stderr!s}")
-                served.access.people.pop(key, None)
+                served.access.people.clear()
         return said
 
     first, second = asyncio.run(ask_twice())

@@ -51,7 +51,7 @@ def test_a_request_is_a_row_a_job_and_an_audit_line(panel: Panel) -> None:
     with panel.reading():
         line = db.session.scalars(db.select(AuditLine).order_by(AuditLine.id.desc())).first()
         assert line and (line.action, line.subject) == ("deployment.deploy", "demo/test")
-        assert line.details == {"commit": sha, "via": "platform"}
+        assert line.details == {"commit": sha, "via": "platform", "by": ALICE.email}
 
 
 def test_the_same_commit_joins(panel: Panel) -> None:

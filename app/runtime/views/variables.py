@@ -110,11 +110,12 @@ def _tell(form: VariableForm, cautions: Sequence[Caution]) -> None:
 
 def _editor(environment: Environment) -> Editor:
     """What `?edit=NAME` or `?new=NAME` asks for, or an empty form."""
-    present = find_variable(environment.id, request.args.get("edit", ""))
+    edited = request.args.get("edit", "")
+    present = find_variable(environment.id, edited) if edited else None
     if present is None:
         wanted = request.args.get("new", "")[:200]
         form = VariableForm(name=wanted, is_secret=wanted in SECRET_NAMES)
-        automatic = automatic_variables(environment)
+        automatic = automatic_variables(environment) if wanted else {}
         return Editor(form, None, cautions_of(wanted, "", False, automatic, []))
     value = "" if present.is_secret else present.value
     form = VariableForm(name=present.name, value=value, is_secret=present.is_secret)
