@@ -23,7 +23,7 @@ from app.extensions import db
 from app.factory import create_app
 from app.installation import installation
 from app.lifecycle.operations import NewApplication, create_application
-from app.organisations.operations import sign_up
+from app.organisations.operations import rename_organisation, sign_up
 from app.organisations.queries import list_organisations
 from app.transactions import unit_of_work
 
@@ -54,9 +54,11 @@ def make_demo(settings: Settings) -> Demo | None:
         with unit_of_work():
             owner = sign_up(EMAIL, "Owner", password)
             appoint_operator(owner, None)
+            organisation = list_organisations(owner)[0]
+            rename_organisation(organisation, "Demo", owner)
             create_application(
                 NewApplication("Demo", SLUG, Starter.STATIC),
-                list_organisations(owner)[0],
+                organisation,
                 owner,
                 installation().adapters.repositories,
                 settings,
