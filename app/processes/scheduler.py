@@ -38,7 +38,23 @@ MEASURE_SECONDS = 10 * 60
 """How often the disk is measured: a walk over all repositories and logs."""
 
 
-def enqueue_what_is_due() -> None:
+class Recurring:
+    """Jobs that are due once in each stretch of time. The queue forgets a job when it is done, so
+    it is remembered here for which stretch each was enqueued last; one that is lost with the queue
+    is due again in the next."""
+
+    def __init__(self) -> None:
+        self._enqueued: dict[str, int] = {}
+
+    def enqueue(self, function: str, seconds: float) -> None:
+        """Enqueue `function`, unless it was in this stretch of `seconds`."""
+        stretch = _period(seconds)
+        if self._enqueued.get(function) != stretch:
+            enqueue(Queue.OPERATIONS, function, key=f"{function}-{stretch}")
+            self._enqueued[function] = stretch
+
+
+def enqueue_what_is_due(recurring: Recurring) -> None:
     """One round. A job's key holds the moment it stands for, so that one that was lost with its
     worker or with the queue is enqueued again, and one that waits is not enqueued twice."""
     times = installation().settings.times
@@ -64,8 +80,8 @@ def enqueue_what_is_due() -> None:
     for domain_id in list_due_domains(times.trash):
         key = f"delete-domain-{domain_id}-{_period(times.lease)}"
         enqueue(Queue.OPERATIONS, DELETE_DOMAIN_JOB, domain_id, key=key)
-    enqueue(Queue.OPERATIONS, RECONCILE_JOB, key=f"reconcile-{_period(times.reconcile)}")
-    enqueue(Queue.OPERATIONS, MEASURE_JOB, key=f"measure-{_period(MEASURE_SECONDS)}")
+    recurring.enqueue(RECONCILE_JOB, times.reconcile)
+    recurring.enqueue(MEASURE_JOB, MEASURE_SECONDS)
 
 
 def _period(seconds: float) -> int:
@@ -79,6 +95,7 @@ def main() -> None:
     app = create_background_app()
     stop = threading.Event()
     alive, queues = Reporter("scheduler"), Reporter("queue")
+    recurring = Recurring()
 
     def end(number: int, frame: FrameType | None) -> None:
         stop.set()
@@ -88,7 +105,7 @@ def main() -> None:
     with app.app_context():
         while not stop.wait(installation().settings.times.scheduler):
             try:
-                enqueue_what_is_due()
+                enqueue_what_is_due(recurring)
                 alive()
                 report_queues(queues)
             except SQLAlchemyError:

@@ -119,6 +119,7 @@ def test_an_app_its_codes_and_a_recovery_code(
     alice.get_by_label("Code of the app").fill(totp.at(now() - datetime.timedelta(seconds=30)))
     alice.get_by_label("Your password").fill(PASSWORD)
     alice.get_by_role("button", name="Turn it on").click()
+    expect(alice.locator("output code")).to_have_count(10)
     codes = alice.locator("output code").all_inner_texts()
     with alice.expect_download() as download:
         alice.get_by_role("link", name="Download").click()

@@ -25,7 +25,7 @@ from app.lifecycle import deletion, trash
 from app.lifecycle.jobs import delete_due_domain
 from app.lifecycle.queries import list_due
 from app.logs.queries import log_store
-from app.processes.scheduler import enqueue_what_is_due
+from app.processes.scheduler import Recurring, enqueue_what_is_due
 from app.routes.queries import load_feed
 from app.signals import deletion_stage_begun
 from app.variables.operations import set_variable
@@ -286,11 +286,11 @@ def test_after_a_week_it_is_deleted_by_itself(full: Panel) -> None:
     age(panel, 6.99)
     with panel.reading():
         assert list_due(panel.settings.times.trash) == []
-        enqueue_what_is_due()
+        enqueue_what_is_due(Recurring())
     assert "delete_for_good" not in run_jobs(panel)
     age(panel, 7.01)
     with panel.reading():
-        enqueue_what_is_due()
+        enqueue_what_is_due(Recurring())
     assert "delete_for_good" in run_jobs(panel)
     require_gone(panel, trace)
     with panel.reading():
@@ -306,7 +306,7 @@ def test_a_lost_job_is_found_by_the_scheduler(full: Panel) -> None:
     doom(panel, trash_qa(panel))
     panel.queue.jobs.clear()
     with panel.reading():
-        enqueue_what_is_due()
+        enqueue_what_is_due(Recurring())
     assert "delete_for_good" in run_jobs(panel)
     with panel.reading():
         trace = db.session.scalars(db.select(Domain.host)).all()
@@ -331,7 +331,7 @@ def test_a_domain_is_deleted_after_a_week(full: Panel) -> None:
         row = db.session.scalars(db.select(Domain).where(Domain.host == "qa.example.org")).one()
         row.trashed_at = now() - WEEK - datetime.timedelta(minutes=1)
     with panel.reading():
-        enqueue_what_is_due()
+        enqueue_what_is_due(Recurring())
     assert "delete_due_domain" in run_jobs(panel)
     with panel.reading():
         hosts = db.session.scalars(db.select(Domain.host)).all()

@@ -21,7 +21,7 @@ from app.mails.operations import (
     post_mail,
 )
 from app.mails.queries import has_old_mails, list_due
-from app.processes.scheduler import enqueue_what_is_due
+from app.processes.scheduler import Recurring, enqueue_what_is_due
 from tests.panel import ALICE, Panel
 
 LINK = "https://panel.example.test/account/reset-password/secret-token/"
@@ -88,7 +88,7 @@ def test_a_mail_whose_job_is_lost_is_found_by_the_scheduler(panel: Panel) -> Non
     number = write(panel)
     panel.queue.is_down = False
     with panel.reading():
-        enqueue_what_is_due()
+        enqueue_what_is_due(Recurring())
     assert (DELIVER_JOB, (number,)) in panel.queue.jobs
 
 
@@ -186,7 +186,7 @@ def test_one_that_cannot_be_decrypted_stops_nobody_else(panel: Panel) -> None:
     with panel.work():
         db.session.execute(text("UPDATE mails SET text = 'rubbish' WHERE id = :id"), {"id": broken})
     with panel.reading():
-        enqueue_what_is_due()
+        enqueue_what_is_due(Recurring())
         jobs.deliver(broken)
         jobs.deliver(sound)
     assert len(panel.mailer.letters) == 1
@@ -205,7 +205,7 @@ def test_old_mails_are_forgotten(panel: Panel) -> None:
             row.created_at = now() - datetime.timedelta(days=30, seconds=1)
     with panel.reading():
         assert has_old_mails()
-        enqueue_what_is_due()
+        enqueue_what_is_due(Recurring())
         jobs.clean_up()
         assert set(db.session.scalars(db.select(Mail.id))) == {due, fresh}
     assert ("app.mails.jobs.clean_up", ()) in panel.queue.jobs
