@@ -1,23 +1,14 @@
-"""Passkeys (WebAuthn) as a second factor: keys in phones, computers and sticks."""
+"""Passkeys (WebAuthn) as a second factor: keys in phones, computers and sticks.
+
+The library is loaded with the first passkey: it takes 20 MB, which most processes never need.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import webauthn
 from sqlalchemy import select
-from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
-from webauthn.helpers import base64url_to_bytes
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    AuthenticatorTransport,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
-from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from app.accounts.letters import tell_of_change
 from app.accounts.models import Passkey, User
@@ -27,6 +18,11 @@ from app.errors import Invalid
 from app.extensions import db, now
 from app.installation import installation
 from app.names import clean_name
+
+if TYPE_CHECKING:
+    from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+    from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 MOST = 20
 """Passkeys of one person: their descriptors travel with each sign-in."""
@@ -43,6 +39,9 @@ def panel_origin(settings: Settings) -> str:
 
 def registration_options(user: User) -> tuple[str, bytes]:
     """What a browser needs to make a passkey (JSON), and the challenge it has to answer."""
+    import webauthn
+    from webauthn.helpers import structs
+
     if len(user.passkeys) >= MOST:
         raise Invalid(f"You have {MOST} passkeys. Remove one you do not use first.")
     settings = installation().settings
@@ -52,10 +51,10 @@ def registration_options(user: User) -> tuple[str, bytes]:
         user_id=user.uuid.encode(),
         user_name=user.email,
         user_display_name=user.name,
-        authenticator_selection=AuthenticatorSelectionCriteria(
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
             # As a second factor it need not know whose it is: sticks have little room for that.
-            resident_key=ResidentKeyRequirement.DISCOURAGED,
-            user_verification=UserVerificationRequirement.PREFERRED,
+            resident_key=structs.ResidentKeyRequirement.DISCOURAGED,
+            user_verification=structs.UserVerificationRequirement.PREFERRED,
         ),
         exclude_credentials=_descriptors(user),
     )
@@ -64,19 +63,24 @@ def registration_options(user: User) -> tuple[str, bytes]:
 
 def authentication_options(user: User) -> tuple[str, bytes]:
     """What a browser needs to ask one of the person's passkeys, and the challenge."""
+    import webauthn
+    from webauthn.helpers import structs
+
     options = webauthn.generate_authentication_options(
         rp_id=installation().settings.panel_host,
         allow_credentials=_descriptors(user),
-        user_verification=UserVerificationRequirement.PREFERRED,
+        user_verification=structs.UserVerificationRequirement.PREFERRED,
     )
     return webauthn.options_to_json(options), options.challenge
 
 
 def _descriptors(user: User) -> list[PublicKeyCredentialDescriptor]:
+    from webauthn.helpers import structs
+
     return [
-        PublicKeyCredentialDescriptor(
+        structs.PublicKeyCredentialDescriptor(
             id=row.credential_id,
-            transports=[AuthenticatorTransport(name) for name in row.transports],
+            transports=[structs.AuthenticatorTransport(name) for name in row.transports],
         )
         for row in user.passkeys
     ]
@@ -125,6 +129,9 @@ def accept_passkey(user: User, answer: str, challenge: bytes) -> Passkey:
 def _verify(
     row: Passkey, credential: dict[str, Any], challenge: bytes, settings: Settings
 ) -> VerifiedAuthentication:
+    import webauthn
+    from webauthn.helpers.exceptions import WebAuthnException
+
     try:
         return webauthn.verify_authentication_response(
             credential=credential,
@@ -139,6 +146,9 @@ def _verify(
 
 
 def _verify_registration(answer: str, challenge: bytes, settings: Settings) -> VerifiedRegistration:
+    import webauthn
+    from webauthn.helpers.exceptions import WebAuthnException
+
     credential = _read(answer)
     if not challenge:
         raise Invalid(NOT_TAKEN)
@@ -164,6 +174,8 @@ def _read(answer: str) -> dict[str, Any]:
 
 
 def _credential_id(credential: dict[str, Any]) -> bytes:
+    from webauthn.helpers import base64url_to_bytes
+
     try:
         return base64url_to_bytes(str(credential.get("rawId", "")))
     except ValueError as error:
@@ -172,6 +184,8 @@ def _credential_id(credential: dict[str, Any]) -> bytes:
 
 def _transports(answer: str) -> list[str]:
     """How the browser reached it, as far as it says so and we know the word."""
+    from webauthn.helpers.structs import AuthenticatorTransport
+
     response = _read(answer).get("response")
     named = response.get("transports") if isinstance(response, dict) else None
     known = {transport.value for transport in AuthenticatorTransport}

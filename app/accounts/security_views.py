@@ -7,7 +7,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 from app.accounts import passkeys, second_factor, sign_ins
 from app.accounts.access import present_sign_in, signed_in
@@ -145,12 +144,12 @@ def _shown_in(form: SecondStepForm) -> Shown:
 
 def _with_challenge(purpose: str, made: tuple[str, bytes]) -> Response:
     options, challenge = made
-    session[purpose] = bytes_to_base64url(challenge)
+    session[purpose] = challenge.hex()
     return Response(options, mimetype="application/json", headers={"Cache-Control": "no-store"})
 
 
 def _take_challenge(purpose: str) -> bytes:
-    return base64url_to_bytes(session.pop(purpose, ""))
+    return bytes.fromhex(session.pop(purpose, ""))
 
 
 def _place() -> dict[str, object]:
