@@ -50,7 +50,8 @@ class Recurring:
         """Enqueue `function`, unless it was in this stretch of `seconds`."""
         stretch = _period(seconds)
         if self._enqueued.get(function) != stretch:
-            enqueue(Queue.OPERATIONS, function, key=f"{function}-{stretch}")
+            key = f"{function.rpartition('.')[2]}-{stretch}"  # RQ allows no dot in it
+            enqueue(Queue.OPERATIONS, function, key=key)
             self._enqueued[function] = stretch
 
 
