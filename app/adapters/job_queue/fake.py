@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from app.adapters.job_queue import Backlog, Queue
 from app.errors import Unavailable
 
@@ -17,6 +19,8 @@ class FakeJobQueue:
     def enqueue(self, queue: Queue, function: str, *arguments: int | str, key: str) -> bool:
         if self.is_down:
             raise Unavailable("The job queue does not answer.")
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", key):  # as RQ has it
+            raise ValueError(f"{key} is no key for a job")
         if key in self.keys:
             return False
         self.keys.add(key)
