@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from app.accounts import operations as accounts
 from app.accounts.models import User
 from app.accounts.operators import appoint_operator
-from app.accounts.queries import find_user
+from app.accounts.queries import load_user
 from app.applications.models import Starter
 from app.applications.queries import find_application
 from app.audit.chain import seed_chain
@@ -25,7 +25,6 @@ from app.installation import installation
 from app.keys.commands import keys
 from app.lifecycle.operations import NewApplication, create_application
 from app.mails.commands import mail
-from app.names import fold_email
 from app.organisations.operations import sign_up
 from app.organisations.queries import find_member, find_organisation
 from app.permissions import Scope
@@ -36,7 +35,18 @@ from app.routes.operations import seed_feed
 from app.schema import upgrade_schema
 from app.transactions import unit_of_work
 
-panel = AppGroup("panel", help="Run and look after this installation.")
+
+class PanelGroup(AppGroup):
+    """What a command refuses is said in a sentence, as on a page."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except PanelError as error:
+            raise click.ClickException(error.sentence) from error
+
+
+panel = PanelGroup("panel", help="Run and look after this installation.")
 user = AppGroup("user", help="People.")
 token = AppGroup("token", help="Access tokens.")
 key = AppGroup("key", help="SSH keys.")
@@ -45,13 +55,6 @@ for group in (user, token, key, application, audit, keys, incident, operator, ma
     panel.add_command(group)
 
 LOCAL_NODE = "local"
-
-
-def _person(email: str) -> User:
-    found = find_user(fold_email(email))
-    if found is None:
-        raise click.ClickException(f"There is no account with the address {email}.")
-    return found
 
 
 @panel.command()
@@ -75,13 +78,10 @@ def migrate() -> None:
 def create_user(email: str, name: str, password: str, is_operator: bool) -> None:
     """Make an account with an organisation of its own; prints the password."""
     secret = password or secrets.token_urlsafe(12)
-    try:
-        with unit_of_work():
-            made = sign_up(email, name or email.partition("@")[0], secret)
-            if is_operator:
-                appoint_operator(made, None)
-    except PanelError as error:
-        raise click.ClickException(error.sentence) from error
+    with unit_of_work():
+        made = sign_up(email, name or email.partition("@")[0], secret)
+        if is_operator:
+            appoint_operator(made, None)
     click.echo(secret)
 
 
@@ -93,15 +93,12 @@ def create_user(email: str, name: str, password: str, is_operator: bool) -> None
 @click.option("--days", type=click.IntRange(0, 3650), default=0, help="0: it does not end.")
 def create_token(email: str, name: str, scope: str, organisation: str, days: int) -> None:
     """Make an access token for a person; prints it."""
-    try:
-        with unit_of_work():
-            person = _person(email)
-            only = _organisation_of(person, organisation) if organisation else None
-            text = accounts.create_access_token(
-                person, name, days, scope=Scope(scope), organisation_id=only
-            )[1]
-    except PanelError as error:
-        raise click.ClickException(error.sentence) from error
+    with unit_of_work():
+        person = load_user(email)
+        only = _organisation_of(person, organisation) if organisation else None
+        text = accounts.create_access_token(
+            person, name, days, scope=Scope(scope), organisation_id=only
+        )[1]
     click.echo(text)
 
 
@@ -117,12 +114,9 @@ def _organisation_of(person: User, slug: str) -> int:
 @click.argument("public_key_file", type=click.Path(exists=True, path_type=Path))
 def add_key(email: str, public_key_file: Path) -> None:
     """Add a public SSH key for a person; prints its fingerprint."""
-    try:
-        with unit_of_work():
-            text = public_key_file.read_text()
-            fingerprint = accounts.add_ssh_key(_person(email), "", text).fingerprint
-    except PanelError as error:
-        raise click.ClickException(error.sentence) from error
+    with unit_of_work():
+        text = public_key_file.read_text()
+        fingerprint = accounts.add_ssh_key(load_user(email), "", text).fingerprint
     click.echo(fingerprint)
 
 
@@ -135,20 +129,17 @@ def add_key(email: str, public_key_file: Path) -> None:
 def create_app_row(slug: str, organisation: str, owner: str, name: str, starter: str) -> None:
     """Make an application; prints its slug."""
     here = installation()
-    try:
-        with unit_of_work():
-            found = find_organisation(organisation)
-            if found is None:
-                raise Invalid(f"There is no organisation “{organisation}”.")
-            create_application(
-                NewApplication(name or slug, slug, Starter(starter)),
-                found,
-                _person(owner),
-                here.adapters.repositories,
-                here.settings,
-            )
-    except PanelError as error:
-        raise click.ClickException(error.sentence) from error
+    with unit_of_work():
+        found = find_organisation(organisation)
+        if found is None:
+            raise Invalid(f"There is no organisation “{organisation}”.")
+        create_application(
+            NewApplication(name or slug, slug, Starter(starter)),
+            found,
+            load_user(owner),
+            here.adapters.repositories,
+            here.settings,
+        )
     click.echo(slug)
 
 
@@ -158,16 +149,13 @@ def create_app_row(slug: str, organisation: str, owner: str, name: str, starter:
 @click.option("--actor", required=True, help="E-mail address of who deploys.")
 def deploy(slug: str, environment: str, actor: str) -> None:
     """Deploy the tip of an environment's branch; prints the deployment's uuid."""
-    try:
-        with unit_of_work():
-            found = find_application(slug)
-            row = find_environment(found.id, environment) if found else None
-            if row is None:
-                raise Invalid(f"There is no environment {slug}/{environment}.")
-            store = installation().adapters.repositories
-            uuid = request_deployment(row, store, _person(actor)).uuid
-    except PanelError as error:
-        raise click.ClickException(error.sentence) from error
+    with unit_of_work():
+        found = find_application(slug)
+        row = find_environment(found.id, environment) if found else None
+        if row is None:
+            raise Invalid(f"There is no environment {slug}/{environment}.")
+        store = installation().adapters.repositories
+        uuid = request_deployment(row, store, load_user(actor)).uuid
     click.echo(uuid)
 
 

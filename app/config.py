@@ -177,7 +177,7 @@ class Settings:
         """Where browsers reach the panel; behind TLS the reverse proxy has the usual port."""
         if self.is_https:
             return f"https://{self.panel_host}"
-        return f"http://{self.panel_host}:{self.port}"
+        return f"http://{self.panel_host}" + (f":{self.port}" if self.port != 80 else "")
 
     @property
     def panel_name(self) -> str:

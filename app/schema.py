@@ -22,7 +22,7 @@ KEPT_COPIES = 3
 
 def upgrade_schema(settings: Settings) -> Path | None:
     """Run the migrations that are missing. A SQLite file is copied before, to
-    `<name>.before-<revision>`; returns where to, or None when nothing was copied.
+    `<name>.before-<newest>-from-<present>`; returns where to, or None when nothing was copied.
 
     A migration that fails is rolled back by the database and its error raised: the old version
     of the code then runs on as before.

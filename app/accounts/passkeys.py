@@ -32,11 +32,6 @@ NOT_TAKEN = "The passkey was not taken. Try it once more."
 """Which of a dozen checks failed helps nobody but who forges an answer."""
 
 
-def panel_origin(settings: Settings) -> str:
-    """The panel as browsers name it to a passkey: without the port that goes without saying."""
-    return settings.panel_url.removesuffix(":80")
-
-
 def registration_options(user: User) -> tuple[str, bytes]:
     """What a browser needs to make a passkey (JSON), and the challenge it has to answer."""
     import webauthn
@@ -137,7 +132,7 @@ def _verify(
             credential=credential,
             expected_challenge=challenge,
             expected_rp_id=settings.panel_host,
-            expected_origin=panel_origin(settings),
+            expected_origin=settings.panel_url,
             credential_public_key=row.public_key,
             credential_current_sign_count=row.sign_count,
         )
@@ -157,7 +152,7 @@ def _verify_registration(answer: str, challenge: bytes, settings: Settings) -> V
             credential=credential,
             expected_challenge=challenge,
             expected_rp_id=settings.panel_host,
-            expected_origin=panel_origin(settings),
+            expected_origin=settings.panel_url,
         )
     except (WebAuthnException, ValueError) as error:
         raise Invalid(NOT_TAKEN) from error

@@ -8,12 +8,22 @@ import hashlib
 from sqlalchemy import select
 
 from app.accounts.models import AccessToken, SSHKey, User
+from app.errors import NotFound
 from app.extensions import db, now
+from app.names import fold_email
 
 
 def find_user(email: str) -> User | None:
     """By casefolded address."""
     return db.session.scalar(select(User).where(User.email == email))
+
+
+def load_user(email: str) -> User:
+    """Whose address it is. Raises `NotFound`: for those who may know who has an account."""
+    found = find_user(fold_email(email))
+    if found is None:
+        raise NotFound(f"There is no account with the address {email}.")
+    return found
 
 
 def find_ssh_key(fingerprint: str) -> SSHKey | None:

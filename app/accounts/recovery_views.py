@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import current_user
 
 from app.accounts.access import signed_in
 from app.accounts.email_changes import (
@@ -25,6 +24,7 @@ from app.permissions import Permission
 from app.transactions import unit_of_work
 from app.web.access import public, requires
 from app.web.extensions import limiter
+from app.web.throttles import asking_person, throttle_passwords
 
 blueprint = Blueprint("recovery", __name__, url_prefix="/account")
 
@@ -35,11 +35,6 @@ _RESET = "password_reset"
 
 def _named_account() -> str:
     return f"reset:{fold_email(request.form.get('email', ''))[:EMAIL_LENGTH]}"
-
-
-def _own_account() -> str:
-    # The limit is asked before the guard: there may be nobody.
-    return f"email:{getattr(current_user, 'id', request.remote_addr)}"
 
 
 @blueprint.route("/forgotten-password/", methods=["GET", "POST"])
@@ -92,7 +87,8 @@ def new_password() -> ResponseReturnValue:
 
 @blueprint.route("/email/", methods=["GET", "POST"])
 @requires(Permission.ACCOUNT_OWN)
-@limiter.limit(LINKS_PER_ACCOUNT, key_func=_own_account, methods=["POST"])
+@limiter.limit(LINKS_PER_ACCOUNT, key_func=asking_person, methods=["POST"])
+@throttle_passwords
 def email() -> ResponseReturnValue:
     form = EmailForm()
     if form.validate_on_submit():

@@ -12,9 +12,9 @@ import pyotp
 import segno
 from sqlalchemy import select
 
+from app.accounts import passkeys
 from app.accounts.letters import tell_of_change
-from app.accounts.models import RecoveryCode, SignIn, User
-from app.accounts.passkeys import accept_passkey
+from app.accounts.models import Passkey, RecoveryCode, SignIn, User
 from app.accounts.queries import hash_token
 from app.accounts.sign_ins import forget_second_factor, note_second_factor
 from app.audit.operations import record
@@ -44,7 +44,7 @@ def accept_second_factor(user: User, shown: Shown) -> None:
     """Raises `Invalid` unless `shown` is right. A code that was right is used up."""
     _lock(user)
     if shown.passkey:
-        accept_passkey(user, shown.passkey, shown.challenge)
+        passkeys.accept_passkey(user, shown.passkey, shown.challenge)
     elif re.fullmatch(r"\d{6}", shown.code.replace(" ", "")):
         _accept_code(user, shown.code.replace(" ", ""))
     else:
@@ -104,6 +104,18 @@ def remove_authenticator(user: User) -> None:
     user.totp_secret = None
     record("account.authenticator.remove", user.email, actor=user, organisation_id=None)
     tell_of_change(user, "The authenticator app was removed from your account")
+    tidy_second_factor(user)
+
+
+def add_passkey(user: User, name: str, answer: str, challenge: bytes) -> list[str]:
+    """Take a passkey. Returns the recovery codes if these are the first."""
+    passkeys.add_passkey(user, name, answer, challenge)
+    return first_recovery_codes(user)
+
+
+def remove_passkey(user: User, passkey: Passkey) -> None:
+    """Sign-ins do not take it any more; with the last factor the recovery codes go too."""
+    passkeys.remove_passkey(user, passkey)
     tidy_second_factor(user)
 
 

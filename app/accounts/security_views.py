@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_limiter.util import get_remote_address
 from flask_login import current_user
 
 from app.accounts import passkeys, second_factor, sign_ins
@@ -23,29 +24,25 @@ from app.permissions import Permission
 from app.transactions import unit_of_work
 from app.web.access import public, requires
 from app.web.extensions import limiter
+from app.web.throttles import asking_person, throttle_passwords
 
 blueprint = Blueprint("security", __name__, url_prefix="/account")
 
 CODE_ATTEMPTS = "5 per minute; 30 per hour"
 """Three of a million codes are right at any moment: guessing on for a year is not worth it."""
-TRIES_AGAIN = "8 per minute"
 _SECRET, _TO_SHOW, _TO_ADD = "authenticator_secret", "passkey_challenge", "new_passkey_challenge"
 """Places in the session. Challenges are kept apart: the one to show a passkey is had without a
 password, and must not do to add one."""
 
 
 def _claimant() -> str:
-    """Whose second factor or password is tried, from whichever address."""
+    """Whose second factor is tried, from whichever address."""
     waiting = half_signed_in()
-    person = waiting[0].id if waiting else getattr(current_user, "id", None)
-    return f"person:{person}" if person else f"address:{get_remote_address()}"
+    return f"person:{waiting[0].id}" if waiting else asking_person()
 
 
 _throttle_codes = limiter.shared_limit(
     CODE_ATTEMPTS, scope="second-factor", key_func=_claimant, methods=["POST"]
-)
-_throttle_passwords = limiter.shared_limit(
-    TRIES_AGAIN, scope="password-again", key_func=_claimant, methods=["POST"]
 )
 
 
@@ -154,7 +151,7 @@ def _take_challenge(purpose: str) -> bytes:
 
 def _place() -> dict[str, object]:
     """Passkeys work at one address only, whatever other names lead to the panel."""
-    origin = passkeys.panel_origin(installation().settings)
+    origin = installation().settings.panel_url
     return {"passkeys_at": origin, "is_there": request.host_url.rstrip("/") == origin}
 
 
@@ -169,7 +166,7 @@ def overview() -> ResponseReturnValue:
 
 
 @blueprint.route("/second-factor/app/", methods=["GET", "POST"])
-@_throttle_passwords
+@throttle_passwords
 @requires(Permission.ACCOUNT_OWN)
 def add_authenticator() -> ResponseReturnValue:
     user, form = signed_in(), AuthenticatorForm()
@@ -198,25 +195,21 @@ def _enrolment_page(form: AuthenticatorForm, secret: str) -> str:
 
 
 @blueprint.route("/second-factor/app/remove/", methods=["GET", "POST"])
-@_throttle_passwords
+@throttle_passwords
 @requires(Permission.ACCOUNT_OWN)
 def remove_authenticator() -> ResponseReturnValue:
-    user, form = signed_in(), PasswordAgainForm()
+    user = signed_in()
     if user.totp_secret is None:
         return redirect(url_for("security.overview"), 303)
-    if form.validate_on_submit():
-        try:
-            confirm_password(user, form.password.data)
-            with unit_of_work():
-                second_factor.remove_authenticator(user)
-            return _done(_("The authenticator app is removed."))
-        except Invalid as error:
-            form.refuse(error)
-    return _ask_password(form, "authenticator")
+    return _after_password(
+        lambda: second_factor.remove_authenticator(user),
+        _("The authenticator app is removed."),
+        "authenticator",
+    )
 
 
 @blueprint.post("/passkeys/options/")
-@_throttle_passwords
+@throttle_passwords
 @requires(Permission.ACCOUNT_OWN)
 def registration_options() -> ResponseReturnValue:
     """For `navigator.credentials.create`; without it there is no challenge to answer."""
@@ -231,8 +224,7 @@ def add_passkey() -> ResponseReturnValue:
     name, answer = request.form.get("name", ""), request.form.get("passkey", "")
     try:
         with unit_of_work():
-            passkeys.add_passkey(user, name, answer, challenge)
-            codes = second_factor.first_recovery_codes(user)
+            codes = second_factor.add_passkey(user, name, answer, challenge)
             _note_shown()
     except Invalid as error:
         flash(error.sentence, "danger")
@@ -241,38 +233,46 @@ def add_passkey() -> ResponseReturnValue:
 
 
 @blueprint.route("/passkeys/<int:passkey_id>/remove/", methods=["GET", "POST"])
-@_throttle_passwords
+@throttle_passwords
 @requires(Permission.ACCOUNT_OWN)
 def remove_passkey(passkey_id: int) -> ResponseReturnValue:
-    row, form = _own_passkey(passkey_id), PasswordAgainForm()
+    row = _own_passkey(passkey_id)
+    return _after_password(
+        lambda: second_factor.remove_passkey(signed_in(), row),
+        _("The passkey is removed."),
+        "passkey",
+        row,
+    )
+
+
+@blueprint.route("/recovery-codes/", methods=["GET", "POST"])
+@throttle_passwords
+@requires(Permission.ACCOUNT_OWN)
+def renew_recovery_codes() -> ResponseReturnValue:
+    user = signed_in()
+    if not user.has_second_factor:
+        return redirect(url_for("security.overview"), 303)
+    return _after_password(
+        lambda: second_factor.renew_recovery_codes(user),
+        _("You have new recovery codes. Those before open nothing."),
+        "codes",
+    )
+
+
+def _after_password(
+    act: Callable[[], list[str] | None], done: str, what: str, row: Passkey | None = None
+) -> ResponseReturnValue:
+    """Do `act` once the person has typed their password again; it may give recovery codes."""
+    form = PasswordAgainForm()
     if form.validate_on_submit():
         try:
             confirm_password(signed_in(), form.password.data)
             with unit_of_work():
-                passkeys.remove_passkey(signed_in(), row)
-                second_factor.tidy_second_factor(signed_in())
-            return _done(_("The passkey is removed."))
+                codes = act()
+            return _done(done, codes)
         except Invalid as error:
             form.refuse(error)
-    return _ask_password(form, "passkey", row)
-
-
-@blueprint.route("/recovery-codes/", methods=["GET", "POST"])
-@_throttle_passwords
-@requires(Permission.ACCOUNT_OWN)
-def renew_recovery_codes() -> ResponseReturnValue:
-    user, form = signed_in(), PasswordAgainForm()
-    if not user.has_second_factor:
-        return redirect(url_for("security.overview"), 303)
-    if form.validate_on_submit():
-        try:
-            confirm_password(user, form.password.data)
-            with unit_of_work():
-                codes = second_factor.renew_recovery_codes(user)
-            return _done(_("You have new recovery codes. Those before open nothing."), codes)
-        except Invalid as error:
-            form.refuse(error)
-    return _ask_password(form, "codes")
+    return _ask_password(form, what, row)
 
 
 def _own_passkey(passkey_id: int) -> Passkey:

@@ -26,6 +26,7 @@ from app.permissions import Permission
 from app.transactions import unit_of_work
 from app.web.access import public, requires
 from app.web.extensions import limiter
+from app.web.throttles import throttle_passwords
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/account")
 
@@ -78,7 +79,7 @@ def profile() -> ResponseReturnValue:
 
 
 @blueprint.route("/password/", methods=["GET", "POST"])
-@limiter.limit(ATTEMPTS_PER_ACCOUNT, methods=["POST"])
+@throttle_passwords
 @requires(Permission.ACCOUNT_OWN)
 def password() -> ResponseReturnValue:
     form = PasswordForm()

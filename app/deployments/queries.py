@@ -20,7 +20,9 @@ from app.deployments.models import (
     Release,
 )
 from app.environments.models import Environment
+from app.environments.queries import is_in_use
 from app.extensions import db, now
+from app.repositories.models import TrackedBranch
 
 ACTIVE = (DeploymentStatus.QUEUED, DeploymentStatus.RUNNING)
 HISTORY = 5
@@ -80,6 +82,30 @@ def newest_deployed_commit(environment_id: int) -> str | None:
         .order_by(Deployment.id.desc())
         .limit(1)
     ).first()
+
+
+def list_pushed_environments() -> Sequence[int]:
+    """Environments that deploy on push and whose newest commit was not asked to be deployed yet:
+    the signal may have been lost."""
+    asked = (
+        select(Deployment.commit)
+        .where(
+            Deployment.environment_id == Environment.id, Deployment.kind == DeploymentKind.DEPLOY
+        )
+        .order_by(Deployment.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return db.session.scalars(
+        select(Environment.id)
+        .join(TrackedBranch, TrackedBranch.environment_id == Environment.id)
+        .where(
+            Environment.is_deployed_on_push,
+            TrackedBranch.waiting > 0,
+            TrackedBranch.head.is_distinct_from(asked),
+            is_in_use(),
+        )
+    ).all()
 
 
 def current_releases(environment_ids: Sequence[int]) -> Mapping[int, CurrentRelease]:

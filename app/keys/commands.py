@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.errors import PanelError
 from app.keys import operations
 from app.keys.operations import Ring
 from app.transactions import unit_of_work
@@ -40,8 +39,5 @@ def reencrypt() -> None:
 def retire(ring: str) -> None:
     """Remove all keys but the newest, if nothing needs them. Backups of before then cannot be
     read any more without a copy of the old keys."""
-    try:
-        gone = operations.retire(Ring(ring))
-    except PanelError as error:
-        raise click.ClickException(error.sentence) from error
+    gone = operations.retire(Ring(ring))
     click.echo(f"{gone} old keys removed")

@@ -76,16 +76,14 @@ def is_last_operator(user: User) -> bool:
     return list(operators) == [user.id]
 
 
-def delete_account(user: User, name: str, password: str) -> None:
+def delete_account(user: User, password: str) -> None:
     """Delete the person with keys, tokens, sign-ins, memberships, and the empty organisations of
     theirs alone. Sites, deployments and audit lines stay, and running deployments run on.
 
-    Raises `Invalid` for a wrong password or name, for who is the only owner of an organisation
+    Raises `Invalid` for a wrong password, for who is the only owner of an organisation
     that somebody or something else is in, and for the last operator.
     """
     confirm_password(user, password)
-    if name.strip().casefold() != user.name.casefold():
-        raise Invalid(f"Type your name as it stands in your profile: “{user.name}”.", "name")
     _lock_organisations(user)
     holdings = list_holdings(user)
     if not all(holding.is_theirs_alone for holding in holdings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -11,6 +12,7 @@ from wtforms.validators import DataRequired
 
 from app.applications.models import Starter
 from app.errors import Invalid
+from app.transactions import unit_of_work
 from app.web.forms import PanelForm
 
 STARTERS = [
@@ -58,10 +60,23 @@ class ConfirmationForm(PanelForm):
         """Raise `Invalid` unless `name` was typed, in whatever case."""
         typed = unicodedata.normalize("NFC", self.name.data or "").strip()
         if typed.casefold() != name.casefold():
-            raise Invalid(_("This is not its name. Type “%(name)s”.", name=name), "name")
+            raise Invalid(_("This is not the name. Type “%(name)s”.", name=name), "name")
+
+    def is_done(self, name: str, act: Callable[[], object]) -> bool:
+        """Whether it was sent with `name` typed right, and `act` was done, in a unit of work."""
+        if not self.validate_on_submit():
+            return False
+        try:
+            self.require(name)
+            with unit_of_work():
+                act()
+        except Invalid as error:
+            self.refuse(error)
+            return False
+        return True
 
 
-class AccountDeletionForm(PanelForm):
+class AccountDeletionForm(ConfirmationForm):
     name = StringField(
         _l("Your name"), [DataRequired()], render_kw={"autocomplete": "off", "spellcheck": "false"}
     )

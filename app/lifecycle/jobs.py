@@ -24,12 +24,12 @@ def delete_for_good(entry_id: int) -> None:
     """Delete what is doomed, or whose time in the trash is over."""
     keeps = installation().settings.times.trash
     with unit_of_work():
-        due = {row.id: row for row in list_due(keeps)}
-        entry = due.get(entry_id)
+        entry = db.session.scalar(list_due(keeps).where(TrashEntry.id == entry_id))
         if entry is None:  # restored, or deleted by an earlier run
             return
         if entry.deletion_began_at is None:
-            trash.begin_deletion(entry, None)
+            trash.begin_deletion(entry, None)  # which has it done by the job it enqueues
+            return
     deletion.delete_for_good(installation(), entry_id)
 
 
@@ -37,7 +37,7 @@ def delete_due_domain(domain_id: int) -> None:
     """Delete a host name whose time in the trash is over."""
     keeps = installation().settings.times.trash
     with unit_of_work():
-        if domain_id in list_due_domains(keeps):  # not restored since
+        if db.session.scalar(list_due_domains(keeps).where(Domain.id == domain_id)):
             give_up_trashed_host(db.session.get_one(Domain, domain_id), None)
 
 

@@ -67,15 +67,9 @@ def delete(slug: str) -> ResponseReturnValue:
     organisation = load_organisation(slug)
     name = organisation.name
     form = ConfirmationForm()
-    if form.validate_on_submit():
-        try:
-            form.require(name)
-            with unit_of_work():
-                delete_organisation(organisation, signed_in())
-            flash(_("%(name)s is deleted.", name=name), "success")
-            return redirect(url_for("organisations.organisations"), 303)
-        except Invalid as error:
-            form.refuse(error)
+    if form.is_done(name, lambda: delete_organisation(organisation, signed_in())):
+        flash(_("%(name)s is deleted.", name=name), "success")
+        return redirect(url_for("organisations.organisations"), 303)
     return _show_deletion(organisation, form)
 
 

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
 from app.accounts.models import User
@@ -203,10 +203,10 @@ def _count(key: InstrumentedAttribute[int], where: ColumnElement[bool]) -> Mappi
     return {number: Contents(*map(int, counts)) for number, *counts in rows}
 
 
-def list_due(keeps_seconds: float) -> Sequence[TrashEntry]:
+def list_due(keeps_seconds: float) -> Select[TrashEntry]:
     """What has been in the trash for so long, and what somebody has begun to delete."""
     before = now() - datetime.timedelta(seconds=keeps_seconds)
-    return db.session.scalars(
+    return (
         select(TrashEntry)
         .outerjoin(TrashEntry.application)
         .outerjoin(TrashEntry.environment)
@@ -218,10 +218,15 @@ def list_due(keeps_seconds: float) -> Sequence[TrashEntry]:
             )
         )
         .order_by(TrashEntry.id)
-    ).all()
+    )
 
 
-def list_due_domains(keeps_seconds: float) -> Sequence[int]:
+def list_unmeasured() -> Sequence[TrashEntry]:
+    """Those whose size is not known: what was to measure them was lost, or has not begun."""
+    return db.session.scalars(select(TrashEntry).where(TrashEntry.measured_at.is_(None))).all()
+
+
+def list_due_domains(keeps_seconds: float) -> Select[int]:
     """Numbers of host names that have been in the trash for so long."""
     before = now() - datetime.timedelta(seconds=keeps_seconds)
-    return db.session.scalars(select(Domain.id).where(Domain.trashed_at < before)).all()
+    return select(Domain.id).where(Domain.trashed_at < before)

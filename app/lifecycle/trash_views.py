@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 
 import humanize
 from flask import Blueprint, flash, redirect, render_template, url_for
@@ -16,7 +15,6 @@ from app.applications.models import Application
 from app.applications.queries import rights_on
 from app.domains import operations as domains
 from app.environments.access import load_environment
-from app.errors import Invalid
 from app.extensions import now
 from app.installation import installation
 from app.lifecycle import queries, trash
@@ -80,7 +78,7 @@ def application(slug: str) -> ResponseReturnValue:
 def delete_application(slug: str) -> ResponseReturnValue:
     row = load_application(slug)
     form = ConfirmationForm()
-    if _is_done(form, row.name, lambda: trash.trash_application(row, signed_in())):
+    if form.is_done(row.name, lambda: trash.trash_application(row, signed_in())):
         flash(_("%(name)s is in the trash.", name=row.name), "success")
         return redirect(url_for("trash.organisation", slug=row.organisation.slug), 303)
     return _confirm(
@@ -93,7 +91,7 @@ def delete_application(slug: str) -> ResponseReturnValue:
 def delete_environment(slug: str, name: str) -> ResponseReturnValue:
     row = load_environment(slug, name)
     form = ConfirmationForm()
-    if _is_done(form, row.name, lambda: trash.trash_environment(row, signed_in())):
+    if form.is_done(row.name, lambda: trash.trash_environment(row, signed_in())):
         flash(_("%(name)s is in the trash.", name=row.name), "success")
         return redirect(url_for("trash.application", slug=slug), 303)
     counts = queries.count_environment_contents([row.id])[row.id]
@@ -141,7 +139,7 @@ def restore_domain(slug: str, domain_uuid: str) -> ResponseReturnValue:
 def delete_application_now(slug: str, entry_uuid: str) -> ResponseReturnValue:
     entry, row = load_trashed_application(slug, entry_uuid)
     form = ConfirmationForm()
-    if _is_done(form, row.name, lambda: trash.begin_deletion(entry, signed_in())):
+    if form.is_done(row.name, lambda: trash.begin_deletion(entry, signed_in())):
         flash(_("%(name)s is being deleted for good.", name=row.name), "success")
         return redirect(url_for("trash.organisation", slug=slug), 303)
     return render_template(
@@ -160,7 +158,7 @@ def delete_application_now(slug: str, entry_uuid: str) -> ResponseReturnValue:
 def delete_environment_now(slug: str, entry_uuid: str) -> ResponseReturnValue:
     entry, row = load_trashed_environment(slug, entry_uuid)
     form = ConfirmationForm()
-    if _is_done(form, row.name, lambda: trash.begin_deletion(entry, signed_in())):
+    if form.is_done(row.name, lambda: trash.begin_deletion(entry, signed_in())):
         flash(_("%(name)s is being deleted for good.", name=row.name), "success")
         return redirect(url_for("trash.application", slug=slug), 303)
     counts = queries.count_environment_contents([row.id])[row.id]
@@ -176,27 +174,13 @@ def delete_domain_now(slug: str, domain_uuid: str) -> ResponseReturnValue:
     application, row = load_trashed_domain(slug, domain_uuid)
     host = row.host
     form = ConfirmationForm()
-    if _is_done(form, host, lambda: give_up_trashed_host(row, signed_in())):
+    if form.is_done(host, lambda: give_up_trashed_host(row, signed_in())):
         flash(_("%(name)s is deleted for good.", name=host), "success")
         return redirect(url_for("trash.application", slug=slug), 303)
     return _confirm("delete_domain_now", application, form, domain=row)
 
 
 # ------------------------------------------------------------------------------------------------
-
-
-def _is_done(form: ConfirmationForm, name: str, act: Callable[[], object]) -> bool:
-    """Whether the form was sent with the name typed right, and the act was done."""
-    if not form.validate_on_submit():
-        return False
-    try:
-        form.require(name)
-        with unit_of_work():
-            act()
-    except Invalid as error:
-        form.refuse(error)
-        return False
-    return True
 
 
 def _confirm(page: str, application: Application, form: ConfirmationForm, **more: object) -> str:

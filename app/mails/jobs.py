@@ -21,7 +21,7 @@ def deliver(mail_id: int) -> None:
         operations.settle(mail, number, failure)
 
 
-def clean_up() -> None:
+def forget_old() -> None:
     """Forget old mails."""
     with unit_of_work():
         operations.remove_old_mails()

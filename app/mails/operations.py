@@ -14,7 +14,7 @@ from app.jobs.queueing import enqueue_after_commit
 from app.mails.models import Mail
 
 DELIVER_JOB = "app.mails.jobs.deliver"
-CLEAN_UP_JOB = "app.mails.jobs.clean_up"
+FORGET_JOB = "app.mails.jobs.forget_old"
 PATIENCE = (30, 120, 600, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
 """Seconds to wait after each failed attempt; after the last one the mail is given up (RFC 5321,
 4.5.4.1 asks for some days of trying)."""

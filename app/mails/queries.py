@@ -1,8 +1,7 @@
-"""Finding mails that are due, or not needed any more."""
+"""Finding mails that are due."""
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ from sqlalchemy import select
 
 from app.extensions import db, now
 from app.mails.models import Mail
-from app.mails.operations import KEPT_DAYS
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,3 @@ def list_due(limit: int = 100) -> Sequence[Due]:
         .limit(limit)
     )
     return [Due(number, attempts) for number, attempts in rows]
-
-
-def has_old_mails() -> bool:
-    """Whether the oldest row is to be removed; asked all the time, so it reads one row only."""
-    oldest = db.session.scalar(select(Mail.created_at).order_by(Mail.id).limit(1))
-    return oldest is not None and oldest < now() - datetime.timedelta(days=KEPT_DAYS)

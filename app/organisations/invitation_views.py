@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
-from flask_wtf.csrf import CSRFError, validate_csrf
-from wtforms.validators import ValidationError
 
 from app.accounts.access import signed_in
 from app.accounts.queries import find_user
@@ -22,7 +20,8 @@ from app.organisations.pages import show_members
 from app.permissions import Permission, Role
 from app.transactions import unit_of_work
 from app.web.access import public, requires
-from app.web.extensions import csrf, limiter
+from app.web.extensions import limiter
+from app.web.throttles import asking_person
 
 blueprint = Blueprint("invitations", __name__)
 
@@ -31,12 +30,13 @@ MAILS_PER_PERSON = "60 per hour"
 LINKS_PER_ADDRESS = "30 per minute"
 
 
-def _inviting_person() -> str:
-    return f"invitations:{getattr(current_user, 'id', 'nobody')}"
+_throttle_mails = limiter.shared_limit(
+    MAILS_PER_PERSON, scope="invitations", key_func=asking_person, methods=["POST"]
+)
 
 
 @blueprint.post("/organisations/<slug>/invitations/")
-@limiter.limit(MAILS_PER_PERSON, key_func=_inviting_person)
+@_throttle_mails
 @requires(Permission.MEMBERS_UPDATE)
 def send(slug: str) -> ResponseReturnValue:
     organisation = load_organisation(slug)
@@ -54,7 +54,7 @@ def send(slug: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/organisations/<slug>/invitations/<uuid>/resend/")
-@limiter.limit(MAILS_PER_PERSON, key_func=_inviting_person)
+@_throttle_mails
 @requires(Permission.MEMBERS_UPDATE)
 def resend(slug: str, uuid: str) -> ResponseReturnValue:
     invitation = _pending(load_organisation(slug).id, uuid)
@@ -81,23 +81,6 @@ def _pending(organisation_id: int, uuid: str) -> Invitation:
     return found
 
 
-@blueprint.after_request
-def _tell_nobody(response: Response) -> Response:
-    """The address of the page is the key to it: no other page learns it as where one came from."""
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
-
-
-def _check_form() -> None:
-    """The CSRF check of a page without referrer: over HTTPS the general one asks for that too."""
-    token = request.form.get("csrf_token") or request.headers.get("X-CSRFToken")
-    try:
-        validate_csrf(token)
-    except ValidationError as error:
-        raise CSRFError(error.args[0]) from error
-    g.csrf_valid = True  # where Flask-WTF's forms look for it
-
-
 @blueprint.get("/invitations/<token>/")
 @limiter.limit(LINKS_PER_ADDRESS)
 @public
@@ -110,7 +93,6 @@ def invitation(token: str) -> ResponseReturnValue:
 @public
 def accept(token: str) -> ResponseReturnValue:
     """Signed in: become a member. Else: make an account for the invited address and do the same."""
-    _check_form()
     welcome = _welcome_back(token)
     if welcome:
         return welcome
@@ -123,7 +105,6 @@ def accept(token: str) -> ResponseReturnValue:
 @public
 def sign_out(token: str) -> ResponseReturnValue:
     """For who is signed in as somebody else than was invited: out, and back to the invitation."""
-    _check_form()
     leave()
     return redirect(url_for("invitations.invitation", token=token), 303)
 
@@ -180,7 +161,3 @@ def _show(found: Invitation, form: NewcomerForm) -> ResponseReturnValue:
         has_account=find_user(found.email) is not None,
         form=form,
     )
-
-
-for view in (accept, sign_out):
-    csrf.exempt(view)  # `_check_form` does it

@@ -16,9 +16,7 @@ from app.environments.models import Environment
 from app.extensions import db
 from app.organisations.models import Organisation
 from app.repositories.models import TrackedBranch
-
-WORDS_READ = 8
-"""Each word is a condition of its own: a pasted paragraph must not become a hundred."""
+from app.web.searching import split_words
 
 
 @dataclass(frozen=True)
@@ -35,21 +33,20 @@ def find_sites(user: User, words: str, state: str, organisation: str) -> Select[
     """Applications by name, slug or host, in a state (`waiting`, `running`, `failed`), of an
     organisation (slug); empty means any."""
     query = list_applications(user).options(joinedload(Application.organisation))
-    for word in words.casefold().split()[:WORDS_READ]:
-        pattern = like_pattern(word)
+    for word in split_words(words):
         with_host = (
             select(Environment.application_id)
             .join(Domain, Domain.environment_id == Environment.id)
             .where(
-                Domain.host.like(pattern, escape="\\"),
+                Domain.host.icontains(word, autoescape=True),
                 Domain.trashed_at.is_(None),
                 Environment.trashed_at.is_(None),
             )
         )
         query = query.where(
             or_(
-                func.lower(Application.name).like(pattern, escape="\\"),
-                Application.slug.like(pattern, escape="\\"),
+                Application.name.icontains(word, autoescape=True),
+                Application.slug.icontains(word, autoescape=True),
                 Application.id.in_(with_host),
             )
         )
@@ -103,9 +100,3 @@ def _has_failed() -> Select[int]:
     return select(Environment.application_id).where(
         newest == DeploymentStatus.FAILED, Environment.trashed_at.is_(None)
     )
-
-
-def like_pattern(word: str) -> str:
-    """A pattern for LIKE with `\\` as escape: the word anywhere, also when it holds `%` or `_`."""
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"

@@ -7,24 +7,24 @@ a site's pages, the others find the site.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flask import url_for
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.accounts.models import User
 from app.applications.models import Application
 from app.deployments.cards import Card, load_cards
 from app.extensions import db
 from app.organisations.models import Member, Organisation
-from app.overview.queries import find_sites, like_pattern
+from app.overview.queries import find_sites
 from app.permissions import Role
+from app.web.searching import split_words
 
 SITES_SHOWN = 8
 SITES_OPENED = 2
 """How many of the sites found show their pages too, not only themselves."""
-WORDS_READ = 6
 SHORTEST_PAGE_WORD = 3
 """“log” is enough for Logs; two letters would be too easily part of a site's name."""
 
@@ -45,7 +45,7 @@ def find_places(user: User, text: str) -> list[Place]:
 
     A fixed number of queries whatever there is; without words, what everybody does often.
     """
-    words = text.casefold().split()[:WORDS_READ]
+    words = split_words(text)
     if not words:
         return _own_places([])
     pages = [word for word in words if _names_a_page(word)]
@@ -55,7 +55,7 @@ def find_places(user: User, text: str) -> list[Place]:
         # “deploy” may be the name of a site as well as what one does with it.
         found, pages = _sites(user, words), []
     return [
-        *_site_places(found, pages, _("Sites")),
+        *_site_places(found, pages),
         *_organisation_places(user, words),
         *_own_places(words),
     ]
@@ -66,39 +66,40 @@ def _sites(user: User, words: Sequence[str]) -> Sequence[Application]:
     return db.session.scalars(query.limit(SITES_SHOWN)).all()
 
 
-def _site_places(sites: Sequence[Application], pages: list[str], group: str) -> Iterator[Place]:
+def _site_places(sites: Sequence[Application], pages: list[str]) -> Iterator[Place]:
     cards = load_cards(sites[:SITES_OPENED]) if sites else {}
     for number, site in enumerate(sites):
         opened = list(_pages_of(site, cards[site.id])) if number < SITES_OPENED else []
         wanted = [place for place in opened if _fits(place, pages)] if pages else opened
         if not pages:
             url = url_for("deployments.dashboard", slug=site.slug)
-            yield Place(group, site.name, site.organisation.name, url, "apps")
-        yield from (replace(place, group=group) for place in wanted)
+            yield Place(_("Sites"), site.name, site.organisation.name, url, "apps")
+        yield from wanted
 
 
 def _pages_of(site: Application, cards: Sequence[Card]) -> Iterator[Place]:
     """What one goes to a site for, environment by environment."""
+    group = _("Sites")
     for card in cards:
         name = card.environment.slug
         where = f"{site.name} · {card.environment.name}"
         if card.current:
-            yield Place("", _("Open the site"), where, card.url, "external-link")
+            yield Place(group, _("Open the site"), where, card.url, "external-link")
         deploy = url_for("deployments.dashboard", slug=site.slug, _anchor=f"environment-{name}")
-        yield Place("", _("Deploy"), where, deploy, "rocket")
+        yield Place(group, _("Deploy"), where, deploy, "rocket")
         for title, endpoint, icon in (
             (_("Logs"), "environments.logs", "terminal-2"),
             (_("Environment variables"), "runtime.variables", "variable"),
             (_("Domains"), "domains.domains", "world"),
         ):
             url = url_for(endpoint, slug=site.slug, name=name)
-            yield Place("", title, where, url, icon)
+            yield Place(group, title, where, url, icon)
     for title, endpoint, icon in (
         (_("Deployments"), "deployments.history", "history"),
         (_("Repository"), "environments.repository", "brand-git"),
         (_("Settings"), "runtime.settings", "settings"),
     ):
-        yield Place("", title, site.name, url_for(endpoint, slug=site.slug), icon)
+        yield Place(group, title, site.name, url_for(endpoint, slug=site.slug), icon)
 
 
 PAGE_WORDS = (
@@ -112,7 +113,7 @@ def _names_a_page(word: str) -> bool:
 
 def _fits(place: Place, words: Sequence[str]) -> bool:
     """Whether each of the words begins one of the place's."""
-    own = f"{place.title} {place.detail}".casefold().split()
+    own = f"{place.title} {place.detail}".lower().split()
     return all(any(part.startswith(word) for part in own) for word in words)
 
 
@@ -125,7 +126,7 @@ def _organisation_places(user: User, words: Sequence[str]) -> Iterator[Place]:
         .limit(SITES_SHOWN)
     )
     for word in words:
-        query = query.where(func.lower(Organisation.name).like(like_pattern(word), escape="\\"))
+        query = query.where(Organisation.name.icontains(word, autoescape=True))
     for row in db.session.scalars(query):
         url = url_for("organisations.members", slug=row.slug)
         yield Place(_("Organisations"), row.name, _("Members"), url, "building")

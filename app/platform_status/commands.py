@@ -5,11 +5,8 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.accounts.models import User
 from app.accounts.operators import appoint_operator, dismiss_operator
-from app.accounts.queries import find_user
-from app.errors import PanelError
-from app.names import fold_email
+from app.accounts.queries import load_user
 from app.platform_status import operations, queries
 from app.platform_status.models import Impact, Incident
 from app.transactions import unit_of_work
@@ -36,11 +33,8 @@ def _incident(uuid: str) -> Incident:
 def open_incident(title: str, text: str, impact: str | None) -> None:
     """Tell everybody that something is wrong; prints the incident's id."""
     chosen = Impact(impact or Impact.DEGRADED)
-    try:
-        with unit_of_work():
-            uuid = operations.open_incident(title, chosen, text, None).uuid
-    except PanelError as error:
-        raise click.ClickException(error.sentence) from error
+    with unit_of_work():
+        uuid = operations.open_incident(title, chosen, text, None).uuid
     click.echo(uuid)
 
 
@@ -50,12 +44,9 @@ def open_incident(title: str, text: str, impact: str | None) -> None:
 @impact_option
 def update_incident(text: str, uuid: str, impact: str | None) -> None:
     """Say how it goes on."""
-    try:
-        with unit_of_work():
-            chosen = Impact(impact) if impact else None
-            operations.update_incident(_incident(uuid), text, None, chosen)
-    except PanelError as error:
-        raise click.ClickException(error.sentence) from error
+    with unit_of_work():
+        chosen = Impact(impact) if impact else None
+        operations.update_incident(_incident(uuid), text, None, chosen)
 
 
 @incident.command("resolve")
@@ -63,18 +54,8 @@ def update_incident(text: str, uuid: str, impact: str | None) -> None:
 @click.option("--id", "uuid", default="", help="Not needed while only one is open.")
 def resolve_incident(text: str, uuid: str) -> None:
     """Say that it is over."""
-    try:
-        with unit_of_work():
-            operations.resolve_incident(_incident(uuid), text, None)
-    except PanelError as error:
-        raise click.ClickException(error.sentence) from error
-
-
-def _person(email: str) -> User:
-    found = find_user(fold_email(email))
-    if found is None:
-        raise click.ClickException(f"There is no account with the address {email}.")
-    return found
+    with unit_of_work():
+        operations.resolve_incident(_incident(uuid), text, None)
 
 
 @operator.command("add")
@@ -82,15 +63,12 @@ def _person(email: str) -> User:
 def add_operator(email: str) -> None:
     """Let a person look after the installation."""
     with unit_of_work():
-        appoint_operator(_person(email), None)
+        appoint_operator(load_user(email), None)
 
 
 @operator.command("remove")
 @click.argument("email")
 def remove_operator(email: str) -> None:
     """Take that right away. The last operator stays one."""
-    try:
-        with unit_of_work():
-            dismiss_operator(_person(email), None)
-    except PanelError as error:
-        raise click.ClickException(error.sentence) from error
+    with unit_of_work():
+        dismiss_operator(load_user(email), None)

@@ -23,6 +23,8 @@ FOLDERS = ("repositories", "logs", "panel", "redis", "cache")
 
 def report_queues(report: Reporter) -> None:
     """Have the scheduler tell how many jobs wait. A queue that does not answer is not reported."""
+    if not report.is_due:
+        return
     try:
         backlog = installation().adapters.job_queue.backlog()
     except Unavailable:
@@ -45,6 +47,8 @@ def report_queues(report: Reporter) -> None:
 def report_engine(report: Reporter, engine: Engine) -> None:
     """Have the observer tell that the region's engine answers, and with what. Raises
     `Unavailable` when it does not."""
+    if not report.is_due:
+        return
     labels = {LABEL_INSTALLATION: load_feed().epoch}
     containers = engine.list_containers(labels)
     running = sum(state.running for state in containers)

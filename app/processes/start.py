@@ -49,7 +49,9 @@ def _become(program: Program) -> NoReturn:
 def _migrate(settings: Settings) -> int:
     """Bring the database to the newest schema, and make the base image new sites begin with."""
     flask = str(Path(sys.executable).with_name("flask"))
-    subprocess.run([flask, "panel", "migrate"], check=True)
+    migrated = subprocess.run([flask, "panel", "migrate"], check=False).returncode
+    if migrated:
+        return migrated
     cache = str(settings.data_dir / "tmp" / "base_images")
     words = ["-m", "base_images", "static", "--engine", settings.docker_url, "--cache", cache]
     return subprocess.run([sys.executable, *words], check=False).returncode

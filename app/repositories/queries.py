@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
-from app.environments.models import Environment
-from app.environments.queries import is_in_use
 from app.extensions import db
 from app.repositories.models import Repository, TrackedBranch
 
@@ -36,12 +34,3 @@ def tracked_branches(environment_ids: Sequence[int]) -> Mapping[int, TrackedBran
 def find_repository(key: str) -> Repository | None:
     """By its uuid, the key of the repository store."""
     return db.session.scalar(select(Repository).where(Repository.uuid == key))
-
-
-def list_pushed_environments() -> Sequence[int]:
-    """Environments that deploy on push and have commits waiting: the signal may have been lost."""
-    return db.session.scalars(
-        select(Environment.id)
-        .join(TrackedBranch, TrackedBranch.environment_id == Environment.id)
-        .where(Environment.is_deployed_on_push, TrackedBranch.waiting > 0, is_in_use())
-    ).all()

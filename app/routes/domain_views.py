@@ -5,8 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_limiter.util import get_remote_address
-from flask_login import current_user
 
 from app.accounts.access import signed_in
 from app.applications.queries import rights_on
@@ -26,6 +24,7 @@ from app.routes.forms import USES, DomainForm, UseForm
 from app.transactions import unit_of_work
 from app.web.access import hide, requires
 from app.web.extensions import limiter
+from app.web.throttles import asking_person
 
 blueprint = Blueprint(
     "domains", __name__, url_prefix="/applications/<slug>/environments/<name>/domains"
@@ -33,11 +32,6 @@ blueprint = Blueprint(
 
 LOOKS_PER_PERSON = "12 per minute"
 """Each asks name servers and perhaps a web server that are not ours."""
-
-
-def _looking_person() -> str:
-    """Whose looks are counted together."""
-    return f"looks:{getattr(current_user, 'id', '') or get_remote_address()}"
 
 
 @blueprint.get("/")
@@ -66,7 +60,7 @@ def claim(slug: str, name: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<domain_uuid>/check/")
-@limiter.limit(LOOKS_PER_PERSON, key_func=_looking_person)
+@limiter.limit(LOOKS_PER_PERSON, key_func=asking_person)
 @requires(Permission.DOMAINS_UPDATE)
 def check(slug: str, name: str, domain_uuid: str) -> ResponseReturnValue:
     """Look outside first, with no transaction open; then note what was found."""

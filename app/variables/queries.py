@@ -9,9 +9,7 @@ from sqlalchemy import Select, Text, func, or_, select, type_coerce
 from app.extensions import db
 from app.variables.limits import POINTER_BYTES, size_of
 from app.variables.models import Variable, VariableChange
-
-WORDS_READ = 8
-"""Each is a condition of its own, and databases take so many."""
+from app.web.searching import split_words
 
 
 def list_variables(environment_id: int) -> Sequence[Variable]:
@@ -31,8 +29,8 @@ def variables_of(environment_ids: Sequence[int]) -> Mapping[int, list[Variable]]
 def search_variables(environment_id: int, words: str = "") -> Select[Variable]:
     """Those whose name holds each of `words`, whatever the capitals; by name, to page through."""
     query = select(Variable).where(Variable.environment_id == environment_id)
-    for word in words.casefold().split()[:WORDS_READ]:
-        query = query.where(func.lower(Variable.name).like(_pattern(word), escape="\\"))
+    for word in split_words(words):
+        query = query.where(Variable.name.icontains(word, autoescape=True))
     return query.order_by(Variable.name)
 
 
@@ -98,8 +96,8 @@ def exact_total(environment_id: int) -> int:
 def list_changes(environment_id: int, words: str = "") -> Select[VariableChange]:
     """An environment's history, newest first, of variables whose name holds each of `words`."""
     query = select(VariableChange).where(VariableChange.environment_id == environment_id)
-    for word in words.casefold().split()[:WORDS_READ]:
-        query = query.where(func.lower(VariableChange.name).like(_pattern(word), escape="\\"))
+    for word in split_words(words):
+        query = query.where(VariableChange.name.icontains(word, autoescape=True))
     return query.order_by(VariableChange.id.desc())
 
 
@@ -136,9 +134,3 @@ def names_once_secret(
     )
     found = db.session.execute(changes.union(present))
     return frozenset((row.environment_id, row.name) for row in found)
-
-
-def _pattern(word: str) -> str:
-    """A word to be found as it stands, also when it holds `%` or `_`."""
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"

@@ -13,7 +13,7 @@ from app.deployments.operations import Outcome, close, take_lease, take_over
 from app.deployments.pipeline import runner
 from app.deployments.queries import lost_deployments
 from app.extensions import db, now
-from app.processes.scheduler import RECOVER_JOB, enqueue_what_is_due
+from app.processes.scheduler import RECOVER_JOB, Recurring, enqueue_what_is_due
 from app.signals import step_started
 from tests.deployments import site
 from tests.panel import Panel
@@ -128,14 +128,14 @@ def test_the_scheduler_asks_for_lost_and_waiting_ones(panel: Panel) -> None:
     panel.queue.jobs.clear()
     panel.queue.keys.clear()
     with panel.reading():
-        enqueue_what_is_due()
+        enqueue_what_is_due(Recurring())
     assert (RECOVER_JOB, (number,)) not in panel.queue.jobs
     assert ("app.deployments.jobs.run", (waiting,)) in panel.queue.jobs
     grow_old(panel, number)
     with panel.reading():
         assert [row.id for row in lost_deployments(30)] == [number]
-        enqueue_what_is_due()
-        enqueue_what_is_due()
+        enqueue_what_is_due(Recurring())
+        enqueue_what_is_due(Recurring())
     assert panel.queue.jobs.count((RECOVER_JOB, (number,))) == 1
 
 

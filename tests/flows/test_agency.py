@@ -302,7 +302,7 @@ def delete_and_restore(agency: Agency, owner: Page, site: str) -> None:
     owner.get_by_role("link", name=re.compile("^Delete")).click()
     owner.get_by_label("Name", exact=True).fill("Harbour Baker")
     owner.get_by_role("button", name="Move to the trash").click()
-    expect(owner.get_by_text("This is not its name")).to_be_visible()
+    expect(owner.get_by_text("This is not the name")).to_be_visible()
     owner.get_by_label("Name", exact=True).fill("Harbour Bakery")
     owner.get_by_role("button", name="Move to the trash").click()
     expect(owner.get_by_role("status")).to_contain_text("is in the trash")

@@ -122,7 +122,7 @@ def test_one_application_in_the_trash_is_one_too(panel: Panel) -> None:
     ("name", "password", "says"),
     [
         ("Dora", "wrong password", "not your password"),
-        ("Somebody", PASSWORD, "Type your name"),
+        ("Somebody", PASSWORD, "This is not the name"),
         ("", PASSWORD, ""),
         ("Dora", "", ""),
     ],

@@ -116,15 +116,15 @@ def test_two_owners_do_not_leave_together(settled: Panel) -> None:
         assert member
         change_role(member, Role.OWNER, user_of(ALICE))
 
-    def leave(email: str, name: str) -> Callable[[], None]:
+    def leave(email: str) -> Callable[[], None]:
         def act() -> None:
             with unit_of_work():
                 user = db.session.scalars(select(User).where(User.email == email)).one()
-                delete_account(user, name, PASSWORD)
+                delete_account(user, PASSWORD)
 
         return act
 
-    assert at_once(settled, [leave(person.email, person.name) for person in (ALICE, ADAM)]) == 1
+    assert at_once(settled, [leave(person.email) for person in (ALICE, ADAM)]) == 1
     with settled.reading():
         assert count_owners(organisation().id) == 1
         left = db.session.scalars(select(User).where(User.email.in_([ALICE.email, ADAM.email])))

@@ -48,7 +48,7 @@ def test_an_empty_one_goes_with_its_memberships_and_invitations(empty: Panel) ->
     alice = empty.client_of(ALICE)
     page = alice.get(PAGE).text
     assert "the memberships of 7 people" in page and "1 pending invitation" in page
-    assert "not its name" in alice.post(PAGE, data={"name": "Mars"}).text
+    assert "not the name" in alice.post(PAGE, data={"name": "Mars"}).text
     gone = alice.post(PAGE, data={"name": "Moon"})
     assert gone.status_code == 303 and gone.location.endswith("/organisations/")
     assert "Moon is deleted." in alice.get(gone.location).text

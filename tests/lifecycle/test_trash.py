@@ -8,7 +8,7 @@ from app.adapters.git import GitService
 from app.deployments.cleanup import remove_old_images
 from app.deployments.models import Build, Deployment, DeploymentStatus
 from app.deployments.operations import request_deployment, take_lease
-from app.deployments.queries import find_current
+from app.deployments.queries import find_current, list_pushed_environments
 from app.deployments.reconcile import reconcile
 from app.domains.queries import primary_host
 from app.environments.models import Environment
@@ -18,7 +18,6 @@ from app.installation import installation
 from app.lifecycle.models import TrashEntry
 from app.lifecycle.trash import restore_environment, trash_application, trash_environment
 from app.repositories.access import authorise_git
-from app.repositories.queries import list_pushed_environments
 from app.routes.queries import list_ingress_routes
 from tests.deployments import site
 from tests.lifecycle.trashing import (

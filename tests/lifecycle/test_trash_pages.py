@@ -119,7 +119,7 @@ def test_delete_now_asks_for_the_name_and_cannot_be_undone(panel: Panel) -> None
     alice = panel.client_of(ALICE)
     page = f"{ORGANISATION}{uuid}/delete/"
     assert "Nobody can undo this" in alice.get(page).text
-    assert "not its name" in alice.post(page, data={"name": "other"}).text
+    assert "not the name" in alice.post(page, data={"name": "other"}).text
     answer = alice.post(page, data={"name": "demo"})
     assert answer.location == ORGANISATION
     assert "being deleted" in alice.get(ORGANISATION).text
@@ -183,7 +183,7 @@ def test_a_domain_comes_back_or_goes_for_good(panel: Panel) -> None:
     assert panel.client_of(CHARLIE).post(f"{APPLICATION}domains/{back}/restore/").status_code == 404
     assert alice.post(f"{APPLICATION}domains/{back}/restore/").status_code == 303
     path = f"{APPLICATION}domains/{gone}/delete/"
-    assert "not its name" in alice.post(path, data={"name": "www.example.org"}).text
+    assert "not the name" in alice.post(path, data={"name": "www.example.org"}).text
     assert alice.post(path, data={"name": "OLD.example.org"}).status_code == 303
     assert alice.post(path, data={"name": "old.example.org"}).status_code == 404
     with panel.reading():

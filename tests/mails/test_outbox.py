@@ -16,11 +16,12 @@ from app.mails.models import Mail
 from app.mails.operations import (
     ATTEMPT_SECONDS,
     DELIVER_JOB,
+    FORGET_JOB,
     PATIENCE,
     claim,
     post_mail,
 )
-from app.mails.queries import has_old_mails, list_due
+from app.mails.queries import list_due
 from app.processes.scheduler import Recurring, enqueue_what_is_due
 from tests.panel import ALICE, Panel
 
@@ -204,11 +205,10 @@ def test_old_mails_are_forgotten(panel: Panel) -> None:
             row = db.session.get_one(Mail, number)
             row.created_at = now() - datetime.timedelta(days=30, seconds=1)
     with panel.reading():
-        assert has_old_mails()
         enqueue_what_is_due(Recurring())
-        jobs.clean_up()
+        jobs.forget_old()
         assert set(db.session.scalars(db.select(Mail.id))) == {due, fresh}
-    assert ("app.mails.jobs.clean_up", ()) in panel.queue.jobs
+    assert (FORGET_JOB, ()) in panel.queue.jobs
 
 
 def test_operators_send_a_test(panel: Panel) -> None:
