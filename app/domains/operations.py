@@ -15,6 +15,7 @@ from app.domains.checks import Finding
 from app.domains.models import Domain, DomainKind, RedirectBy
 from app.domains.names import FIELD, parse_host, refuse_reserved
 from app.environments.models import Environment
+from app.environments.operations import take_turns
 from app.errors import Conflict, Invalid
 from app.extensions import db, now
 
@@ -54,7 +55,7 @@ def claim_domain(environment: Environment, text: str, actor: User, settings: Set
     refuse_reserved(
         host, settings.panel_host.lower(), settings.platform_domain.lower(), settings.is_https
     )
-    _take_turns(environment.id)
+    take_turns(environment.id)
     _refuse_proved(host, environment)
     _make_room(host, environment)
     domain = Domain(environment_id=environment.id, host=host, kind=DomainKind.ALIAS)
@@ -67,7 +68,7 @@ def claim_domain(environment: Environment, text: str, actor: User, settings: Set
 def note_finding(domain: Domain, finding: Finding, actor: User | None) -> bool:
     """Keep what a look outside has found, and prove the claim if it did. Returns whether the
     domain is proved now by this. The first domain to be proved becomes the primary."""
-    _take_turns(domain.environment_id)
+    take_turns(domain.environment_id)
     db.session.expire(domain)
     domain.checked_at = now()
     domain.check_sentence = finding.sentence
@@ -142,7 +143,7 @@ def delete_domain(domain: Domain, actor: User | None) -> None:
 
 def _refuse_trashed(domain: Domain) -> None:
     """Raise `Conflict` for one that somebody else has just put into the trash."""
-    _take_turns(domain.environment_id)
+    take_turns(domain.environment_id)
     db.session.expire(domain)
     if domain.trashed_at:
         raise Conflict(f"{domain.host} is in the trash. Restore it first.")
@@ -150,17 +151,10 @@ def _refuse_trashed(domain: Domain) -> None:
 
 def refuse_restored(domain: Domain) -> None:
     """Raise `Conflict` for one that is not in the trash; it stays there until the commit."""
-    _take_turns(domain.environment_id)
+    take_turns(domain.environment_id)
     db.session.expire(domain)
     if domain.trashed_at is None:
         raise Conflict(f"{domain.host} is not in the trash any more.")
-
-
-def _take_turns(environment_id: int) -> None:
-    """One at a time in an environment, so that it has one primary; what was read before is read
-    again behind this. PostgreSQL locks the row, SQLite has locked everything already."""
-    lock = select(Environment.id).where(Environment.id == environment_id)
-    db.session.execute(lock.with_for_update(key_share=True))
 
 
 def _refuse_proved(host: str, environment: Environment) -> None:

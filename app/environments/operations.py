@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
 from app.accounts.models import User
 from app.adapters.git.commands import is_valid_branch_name
 from app.applications.models import Application
@@ -112,6 +114,13 @@ def _facts(environment: Environment) -> dict[str, object]:
         "containers": environment.containers,
         "deploy_on_push": environment.is_deployed_on_push,
     }
+
+
+def take_turns(environment_id: int) -> None:
+    """One writer at a time among the settings of an environment; what was read before this is read
+    again behind it. PostgreSQL locks the row, SQLite has locked everything already."""
+    lock = select(Environment.id).where(Environment.id == environment_id)
+    db.session.execute(lock.with_for_update(key_share=True))
 
 
 def clean_branch(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, select
 
@@ -55,7 +55,6 @@ class Doomed:
     environment_uuids: tuple[str, ...]
     deployment_uuids: tuple[str, ...]
     repository_key: str = ""
-    image_tags: tuple[str, ...] = ()
 
 
 def delete_for_good(installation: Installation, entry_id: int) -> bool:
@@ -73,7 +72,7 @@ def delete_for_good(installation: Installation, entry_id: int) -> bool:
     try:
         for number, stage in enumerate(STAGES):
             deletion_stage_begun.send(number=number, stage=stage.__name__)
-            doomed = stage(installation, doomed) or doomed
+            stage(installation, doomed)
     except PanelError as error:
         db.session.rollback()
         _note(entry_id, error.sentence)
@@ -147,17 +146,16 @@ def _labels(doomed: Doomed, environment_uuid: str) -> dict[str, str]:
     return {LABEL_INSTALLATION: doomed.installation_id, LABEL_ENVIRONMENT: environment_uuid}
 
 
-def remove_images(installation: Installation, doomed: Doomed) -> Doomed:
+def remove_images(installation: Installation, doomed: Doomed) -> None:
     """Images that only the doomed can need. Rows say so first: no deployment takes one that is
     about to go."""
     with unit_of_work():
         builds = db.session.scalars(select(Build).where(is_only_for(doomed))).all()
         for build in builds:
             build.removed_at = build.removed_at or now()
-        doomed = replace(doomed, image_tags=tuple(build.tag for build in builds))
-    for tag in doomed.image_tags:
+        tags = [build.tag for build in builds]
+    for tag in tags:
         installation.adapters.engine.remove_image(tag)
-    return doomed
 
 
 def is_only_for(doomed: Doomed) -> ColumnElement[bool]:
@@ -226,7 +224,7 @@ def _delete(statement: object) -> None:
     db.session.execute(statement, execution_options={"synchronize_session": False})  # type: ignore[call-overload]
 
 
-STAGES: tuple[Callable[[Installation, Doomed], Doomed | None], ...] = (
+STAGES: tuple[Callable[[Installation, Doomed], None], ...] = (
     remove_containers,
     remove_networks,
     remove_images,

@@ -7,6 +7,7 @@ import secrets
 
 from app.accounts.models import User
 from app.accounts.operations import create_user
+from app.accounts.queries import hash_token
 from app.audit.operations import record
 from app.errors import Invalid, NotAllowed, NotFound
 from app.extensions import db, now
@@ -81,7 +82,7 @@ def accept(invitation: Invitation, user: User, token: str) -> Member:
             organisation=organisation,
             user=user,
             role=invitation.role,
-            invitation_hash=queries.hash_invitation(token),
+            invitation_hash=hash_token(token),
         )
         db.session.add(member)
         _record("invitation.accept", invitation, user)
@@ -120,7 +121,7 @@ def gone() -> NotFound:
 def _fresh(token: str) -> dict[str, object]:
     moment = now()
     return {
-        "token_hash": queries.hash_invitation(token),
+        "token_hash": hash_token(token),
         "sent_at": moment,
         "expires_at": moment + datetime.timedelta(days=DAYS),
     }

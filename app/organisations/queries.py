@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload
 
 from app.accounts.models import User
+from app.accounts.queries import hash_token
 from app.extensions import db
 from app.organisations.models import Invitation, Member, Organisation
 from app.permissions import Role
@@ -57,9 +57,7 @@ def find_member_by_email(organisation_id: int, email: str) -> Member | None:
 def find_invited_member(user_id: int, token: str) -> Member | None:
     """The membership that this invitation link made for this person."""
     return db.session.scalar(
-        select(Member).where(
-            Member.user_id == user_id, Member.invitation_hash == hash_invitation(token)
-        )
+        select(Member).where(Member.user_id == user_id, Member.invitation_hash == hash_token(token))
     )
 
 
@@ -111,16 +109,9 @@ def count_members(organisation_id: int) -> int:
     return db.session.scalar(counted) or 0
 
 
-def hash_invitation(token: str) -> str:
-    """SHA-256 is enough: a token has 256 random bits."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def find_invitation(token: str) -> Invitation | None:
     """By what its link carries, expired or not."""
-    return db.session.scalar(
-        select(Invitation).where(Invitation.token_hash == hash_invitation(token))
-    )
+    return db.session.scalar(select(Invitation).where(Invitation.token_hash == hash_token(token)))
 
 
 def find_invitation_to(organisation_id: int, email: str) -> Invitation | None:

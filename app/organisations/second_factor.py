@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import has_request_context
-from flask_babel import gettext as _
 
 from app.accounts.access import present_sign_in, second_factor_is_shown
 from app.accounts.models import User
@@ -28,6 +27,8 @@ def demand_second_factor(organisation: Organisation, user: User) -> None:
     """Raise `SecondFactorNeeded`, with what to do, unless `lets_in` says yes."""
     if lets_in(organisation, user):
         return
+    from flask_babel import gettext as _  # for pages only: no other process loads it
+
     name = organisation.name
     if user.has_second_factor:
         raise SecondFactorNeeded(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
 from app.accounts.models import User
+from app.accounts.queries import hash_token
 from app.domains.models import Domain
 from app.domains.operations import delete_domain, refuse_restored
 from app.extensions import db, now
@@ -21,8 +21,7 @@ def seed_feed(node_name: str, node_token: str) -> None:
     if db.session.scalar(select(Feed)) is None:
         db.session.add(Feed())
     if queries.find_node_by_token(node_token) is None:
-        digest = hashlib.sha256(node_token.encode()).hexdigest()
-        db.session.add(IngressNode(name=node_name, token_hash=digest))
+        db.session.add(IngressNode(name=node_name, token_hash=hash_token(node_token)))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from app.accounts.queries import hash_token
 from app.adapters import ingress
 from app.domains.models import Domain, DomainKind
 from app.environments.models import Environment
@@ -77,8 +77,8 @@ def _redirect(row: list[str | int], served: dict[str, None], port: int) -> ingre
 
 
 def find_node_by_token(token: str) -> IngressNode | None:
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    return db.session.scalar(select(IngressNode).where(IngressNode.token_hash == digest))
+    matches = IngressNode.token_hash == hash_token(token)
+    return db.session.scalar(select(IngressNode).where(matches))
 
 
 def live_nodes(alive_seconds: float) -> Sequence[IngressNode]:

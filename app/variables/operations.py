@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import select
-
 from app.accounts.models import User
 from app.audit.operations import fingerprint, record
 from app.environments.models import Environment
+from app.environments.operations import take_turns
 from app.errors import Conflict, Invalid
 from app.extensions import db
 from app.variables import queries
@@ -24,7 +23,7 @@ from app.variables.limits import (
     size_of,
 )
 from app.variables.models import Variable, VariableChange
-from app.variables.planning import seen_in
+from app.variables.planning import is_same, seen_in
 
 SHOWN_IN_AUDIT = 200
 """Characters of an ordinary value that an audit line keeps."""
@@ -48,7 +47,7 @@ def set_variable(
     whatever is there. Raises `Overtaken` when it is not that one any more.
     """
     entry = Entry(clean_key(name), value, is_secret)
-    _take_turns(environment)
+    take_turns(environment.id)
     row = queries.find_variable(environment.id, entry.name)
     if version is not None and version != (row.version if row else 0):
         raise Overtaken(f"Somebody else has just changed {entry.name}. Nothing was saved.")
@@ -76,7 +75,7 @@ def set_variables(
     for entry in entries:
         clean_key(entry.name)
         check_value(entry.name, entry.value)
-    _take_turns(environment)
+    take_turns(environment.id)
     rows = queries.find_variables(environment.id, [entry.name for entry in entries])
     if seen is not None and seen != seen_in(rows.values()):
         raise Overtaken("Somebody else has changed one of these meanwhile. Look again, then apply.")
@@ -85,11 +84,6 @@ def set_variables(
     for entry in changed:
         _set(environment, rows.get(entry.name), entry, actor, details)
     return len(changed)
-
-
-def is_same(row: Variable | None, entry: Entry) -> bool:
-    """Whether setting `entry` would change nothing."""
-    return row is not None and (row.value, row.is_secret) == (entry.value, entry.is_secret)
 
 
 def remove_variable(
@@ -105,7 +99,7 @@ def undo_change(environment: Environment, change: VariableChange, actor: User) -
 
     Raises `Conflict` when the variable was changed again since.
     """
-    _take_turns(environment)
+    take_turns(environment.id)
     row = queries.find_variable(environment.id, change.name)
     left = Entry(change.name, change.after, change.is_secret) if change.after is not None else None
     is_untouched = is_same(row, left) if left else row is None
@@ -156,12 +150,6 @@ def record_reveal(environment: Environment, name: str, actor: User) -> None:
 def record_export(environment: Environment, count: int, actor: User) -> None:
     """Write down that all values were taken away as a file."""
     _record("variable.export", environment, actor, {"variables": str(count)})
-
-
-def _take_turns(environment: Environment) -> None:
-    """One writer at a time in an environment: PostgreSQL locks the row, SQLite has locked all."""
-    lock = select(Environment.id).where(Environment.id == environment.id)
-    db.session.execute(lock.with_for_update(key_share=True))
 
 
 def _check_room(

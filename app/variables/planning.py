@@ -91,9 +91,13 @@ def seen_in(rows: Iterable[Variable]) -> str:
     return hashlib.sha256(" ".join(states).encode()).hexdigest()[:32]
 
 
+def is_same(row: Variable | None, entry: Entry) -> bool:
+    """Whether setting `entry` would change nothing."""
+    return row is not None and (row.value, row.is_secret) == (entry.value, entry.is_secret)
+
+
 def _effect(rows: Mapping[str, Variable], entry: Entry) -> Effect:
     row = rows.get(entry.name)
     if row is None:
         return Effect.NEW
-    is_same = (row.value, row.is_secret) == (entry.value, entry.is_secret)
-    return Effect.SAME if is_same else Effect.CHANGED
+    return Effect.SAME if is_same(row, entry) else Effect.CHANGED

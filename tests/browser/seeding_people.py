@@ -6,6 +6,7 @@ import datetime
 
 from app.accounts.models import User
 from app.accounts.operations import create_user
+from app.accounts.queries import hash_token
 from app.applications.models import Application, Starter
 from app.applications.operations import add_collaborator
 from app.applications.queries import find_application
@@ -14,7 +15,6 @@ from app.installation import installation
 from app.lifecycle.operations import NewApplication, create_application
 from app.organisations.invitations import invite
 from app.organisations.operations import add_member, create_organisation
-from app.organisations.queries import hash_invitation
 from app.permissions import Access, Role
 from tests.browser.panel import PASSWORD
 
@@ -33,7 +33,7 @@ def seed_people(site: Application, owner: User, other: User) -> None:
         ("tom@harbour.example", Role.SITE_EDITOR, EXPIRED),
     ):
         row = invite(site.organisation, email, role, owner)
-        row.token_hash = hash_invitation(token)
+        row.token_hash = hash_token(token)
         if token == EXPIRED:
             row.sent_at, row.expires_at = now() - datetime.timedelta(days=9), now()
     create_user("jo@northlight.example", "Jo Lind", PASSWORD)

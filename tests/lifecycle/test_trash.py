@@ -17,6 +17,7 @@ from app.extensions import db
 from app.installation import installation
 from app.lifecycle.models import TrashEntry
 from app.lifecycle.trash import restore_environment, trash_application, trash_environment
+from app.processes.scheduler import Recurring, enqueue_what_is_due
 from app.repositories.access import authorise_git
 from app.routes.queries import list_ingress_routes
 from tests.deployments import site
@@ -316,6 +317,18 @@ def test_sizes_are_measured_once(deployed: Panel) -> None:
         assert row.measured_at and row.repository_bytes > 0
         assert row.image_bytes == 2_000_000  # two builds of the fake engine
         assert row.log_bytes > 0
+
+
+def test_sizes_are_measured_although_the_queue_was_down(deployed: Panel) -> None:
+    panel = deployed
+    panel.queue.is_down = True
+    entry = trash_demo(panel)
+    panel.queue.is_down = False
+    with panel.reading():
+        enqueue_what_is_due(Recurring())
+    run_jobs(panel)
+    with panel.reading():
+        assert entry_of(entry).measured_at
 
 
 def environment_uuid(panel: Panel, slug: str) -> str:

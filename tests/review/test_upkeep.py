@@ -13,7 +13,7 @@ from app.deployments import jobs
 from app.deployments.cleanup import remove_old_images
 from app.deployments.models import CurrentRelease, Deployment
 from app.deployments.operations import request_roll_back
-from app.deployments.queries import list_releases
+from app.deployments.queries import list_pushed_environments, list_releases
 from app.deployments.reconcile import Mended, reconcile
 from app.environments.operations import EnvironmentSettings, update_environment
 from app.errors import Unavailable
@@ -52,11 +52,13 @@ def test_rolling_back_is_not_undone_by_deploy_on_push(panel: Panel) -> None:
     assert site.run(panel, roll_back(panel, 1)).status == "succeeded"
     with panel.reading():
         number = environment().id
+        assert list_pushed_environments() == [], "the scheduler does not even ask"
         jobs.deploy_pushed(number)
     with panel.reading():
         assert len(db.session.scalars(db.select(Deployment)).all()) == 3
     third = site.commit(panel)
     with panel.reading():
+        assert list_pushed_environments() == [number]
         jobs.deploy_pushed(number)
     with panel.reading():
         newest = db.session.scalars(db.select(Deployment).order_by(Deployment.id.desc())).first()
