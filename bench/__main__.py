@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from bench import deploy_overhead, matrix, memory, pages, search, zero_downtime
+from bench import audit, deploy_overhead, matrix, memory, pages, search, zero_downtime
 from bench.results import Result, print_results
 
 BENCHMARKS = {
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "memory": memory.run,
     "matrix": matrix.run,
     "search": search.run,
+    "audit": audit.run,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import humanize
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -136,4 +137,5 @@ def _page(environment: Environment, form: DomainForm) -> ResponseReturnValue:
         may_have_domains=operations.may_have_domains(environment, settings),
         uses={row.domain.uuid: UseForm(use=row.use, formdata=None) for row in rows},
         form=form,
+        keeps=humanize.naturaldelta(settings.times.trash),
     )
