@@ -1,6 +1,9 @@
-"""What gunicorn serves (`wsgi:create_wsgi_app()`), and what `flask …` finds by itself."""
+"""What a WSGI server may serve (`wsgi:create_wsgi_app()`), and what `flask …` finds by itself.
 
-from app.factory import create_app
+The panel's own gunicorn takes the first from its room, and so loads no commands and migrations.
+"""
+
+from app.cli import create_app
 from app.processes.web import create_wsgi_app
 
 __all__ = ["create_app", "create_wsgi_app"]

@@ -6,8 +6,11 @@ import secrets
 from pathlib import Path
 
 import click
+from flask import Flask
 from flask.cli import AppGroup
+from flask_migrate import Migrate
 
+from app import factory
 from app.accounts import operations as accounts
 from app.accounts.models import User
 from app.accounts.operators import appoint_operator
@@ -16,12 +19,14 @@ from app.applications.models import Starter
 from app.applications.queries import find_application
 from app.audit.chain import seed_chain
 from app.audit.commands import audit
-from app.config import kept_secret
+from app.background import ROOT
+from app.config import Settings, kept_secret
 from app.deployments.operations import request_deployment
 from app.domains.queries import primary_host
 from app.environments.queries import find_environment
 from app.errors import Invalid, PanelError
-from app.installation import installation
+from app.extensions import db
+from app.installation import Adapters, installation
 from app.keys.commands import keys
 from app.lifecycle.operations import NewApplication, create_application
 from app.mails.commands import mail
@@ -55,6 +60,15 @@ for group in (user, token, key, application, audit, keys, incident, operator, ma
     panel.add_command(group)
 
 LOCAL_NODE = "local"
+
+
+def create_app(settings: Settings | None = None, adapters: Adapters | None = None) -> Flask:
+    """The panel with its commands and migrations, for `flask …`: what serves pages needs neither,
+    and is 10 MB smaller for it."""
+    app = factory.create_app(settings, adapters)
+    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True, compare_type=True)
+    app.cli.add_command(panel)
+    return app
 
 
 @panel.command()

@@ -6,10 +6,8 @@ from urllib.parse import quote
 
 from flask import Flask
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli
 from app.accounts.access import load_signed_in
 from app.accounts.recovery_views import blueprint as recovery_blueprint
 from app.accounts.security_views import blueprint as security_blueprint
@@ -17,12 +15,11 @@ from app.accounts.sessions import note_presence
 from app.accounts.sign_ins import KEPT
 from app.accounts.views import blueprint as accounts_blueprint
 from app.applications.views import blueprint as applications_blueprint
-from app.background import ROOT, create_background_app
+from app.background import create_background_app
 from app.config import Settings
 from app.deployments.environment_views import blueprint as environments_blueprint
 from app.deployments.views import blueprint as deployments_blueprint
 from app.errors import PanelError
-from app.extensions import db
 from app.installation import EXTENSION, Adapters
 from app.lifecycle.account_views import blueprint as account_deletion_blueprint
 from app.lifecycle.environment_views import blueprint as new_environment_blueprint
@@ -87,14 +84,12 @@ def create_app(settings: Settings | None = None, adapters: Adapters | None = Non
     csrf.init_app(app)
     limiter.init_app(app)
     babel.init_app(app, locale_selector=choose_language)
-    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True, compare_type=True)
     install_frame(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
     # A Git client has a token instead of a session: nothing to forge, and no form to throttle.
     csrf.exempt(repositories_blueprint)
     limiter.exempt(repositories_blueprint)
-    app.cli.add_command(cli.panel)
     proxies = app.extensions[EXTENSION].settings.proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]

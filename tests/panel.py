@@ -29,11 +29,11 @@ from app.applications.models import Application, Starter
 from app.applications.operations import add_collaborator
 from app.applications.queries import find_application
 from app.audit.chain import seed_chain
+from app.cli import create_app
 from app.config import Settings, Times
 from app.environments.models import Environment
 from app.environments.queries import find_environment
 from app.extensions import db
-from app.factory import create_app
 from app.installation import GivenAdapters
 from app.lifecycle.operations import NewApplication, create_application
 from app.organisations.models import Organisation

@@ -135,7 +135,7 @@ def _module(name: str) -> tuple[str, ...]:
 def _web_command(settings: Settings) -> tuple[str, ...]:
     return (
         str(Path(sys.executable).with_name("gunicorn")),
-        "wsgi:create_wsgi_app()",
+        "app.processes.web:create_wsgi_app()",
         "--worker-class=gthread",
         f"--workers={WEB_WORKERS}",
         f"--threads={WEB_THREADS}",

@@ -153,7 +153,7 @@ def _flask(settings: Settings, *words: str) -> str:
     """Run `flask …` in a process of its own; returns what it printed."""
     environment = {**os.environ, "DATA_DIR": str(settings.data_dir)}
     done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "app.factory:create_app", *words],
+        [sys.executable, "-m", "flask", "--app", "app.cli:create_app", *words],
         cwd=ROOT,
         env=environment,
         check=True,

@@ -20,9 +20,9 @@ from app.adapters.image_builder.fake import FakeImageBuilder
 from app.adapters.job_queue.fake import FakeJobQueue
 from app.adapters.mail.fake import FakeMailer
 from app.adapters.outbound.fake import FakeOutbound
+from app.cli import create_app
 from app.config import Settings, kept_secret
 from app.extensions import db
-from app.factory import create_app
 from app.installation import GivenAdapters
 from app.organisations.operations import sign_up
 from app.plans.operations import seed_plans

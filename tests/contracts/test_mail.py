@@ -15,7 +15,8 @@ from typing import cast
 
 import pytest
 
-from app.adapters.mail import Letter, Mailer, compose
+from app.adapters.mail import Letter, Mailer
+from app.adapters.mail.composing import compose
 from app.adapters.mail.fake import FakeMailer
 from app.adapters.mail.files import FileMailer
 from app.adapters.mail.smtp import SMTPMailer

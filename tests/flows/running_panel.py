@@ -22,6 +22,7 @@ from app.accounts import operations as accounts
 from app.accounts.queries import find_user
 from app.applications.models import Starter
 from app.applications.queries import find_application
+from app.cli import create_app
 from app.config import Settings, kept_secret
 from app.deployments.models import Deployment
 from app.deployments.operations import request_deployment
@@ -30,7 +31,6 @@ from app.domains.queries import primary_host
 from app.environments.models import Environment
 from app.environments.queries import find_environment
 from app.extensions import db
-from app.factory import create_app
 from app.installation import installation
 from app.lifecycle.operations import NewApplication, create_application
 from app.organisations.operations import sign_up
@@ -166,7 +166,7 @@ class RunningPanel:
 
     def flask(self, *words: str) -> str:
         """Run `flask …` as an operator would; returns what it printed."""
-        command = [sys.executable, "-m", "flask", "--app", "app.factory:create_app", *words]
+        command = [sys.executable, "-m", "flask", "--app", "app.cli:create_app", *words]
         done = subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
         )

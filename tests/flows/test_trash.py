@@ -144,18 +144,18 @@ def measured(panel: RunningPanel) -> bool:
 
 
 def test_one_environment_goes_after_its_week(panel: RunningPanel) -> None:
-    host = deployed_site(panel, "several", "live stays")
+    host = deployed_site(panel, "quarantine", "live stays")
     with panel.app.app_context(), unit_of_work():
-        row, owner = find_application("several"), find_user(OWNER)
+        row, owner = find_application("quarantine"), find_user(OWNER)
         assert row and owner
         store = installation().adapters.repositories
         add_environment(row, NewEnvironment("QA", "qa"), owner, store, panel.settings)
-    done = panel.deploy("several", "qa")
+    done = panel.deploy("quarantine", "qa")
     assert done.status == DeploymentStatus.SUCCEEDED, panel.log(done.uuid)
-    qa = panel.host("several", "qa")
+    qa = panel.host("quarantine", "qa")
     assert ask(panel, qa) == (200, "live stays")
     with panel.app.app_context(), unit_of_work():
-        row, owner = find_application("several"), find_user(OWNER)
+        row, owner = find_application("quarantine"), find_user(OWNER)
         assert row and owner
         there = find_environment(row.id, "qa")
         assert there

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,3 +132,15 @@ def test_no_test_patches_our_own_modules() -> None:
     """Fakes implement the protocols instead."""
     patched = [path for path in TESTS if "mock." + "patch" in path.read_text()]
     assert not patched
+
+
+def test_the_flows_share_a_panel_but_no_address_name() -> None:
+    """Which files meet in one process depends on the load: a name taken twice fails at times."""
+    given = re.compile(r"(?:\.create_application|deployed_site)\((?:panel, )?\"([a-z-]+)\"")
+    names = [
+        name
+        for path in (ROOT / "tests/flows").glob("test_*.py")
+        for name in given.findall(path.read_text())
+    ]
+    assert len(names) > 10
+    assert sorted(set(names)) == sorted(names)

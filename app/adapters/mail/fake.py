@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.adapters.mail import Letter, compose
+from app.adapters.mail import Letter
+from app.adapters.mail.composing import compose
 from app.errors import Unavailable
 
 

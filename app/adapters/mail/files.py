@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from app.adapters.mail import Letter, compose
+from app.adapters.mail import Letter
+from app.adapters.mail.composing import compose
 from app.errors import Unavailable
 
 

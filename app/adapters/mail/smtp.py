@@ -6,7 +6,8 @@ import smtplib
 import ssl
 from urllib.parse import unquote, urlsplit
 
-from app.adapters.mail import Letter, compose
+from app.adapters.mail import Letter
+from app.adapters.mail.composing import compose
 from app.errors import Invalid, Unavailable
 
 SECONDS = 15
