@@ -42,6 +42,17 @@ class Permission(StrEnum):
     DEPLOYMENT_READ = "deployment.read"
     DEPLOYMENT_CREATE = "deployment.create"
     LOGS_READ = "logs.read"
+    ADDONS_UPDATE = "addons.update"
+    """Install, upgrade and remove addons in an application."""
+    ADDON_CREATE = "addon.create"
+    """Register an addon for an organisation."""
+    ADDON_READ = "addon.read"
+    ADDON_INSTALL = "addon.install"
+    """Install this addon in applications one may work on."""
+    ADDON_UPDATE = "addon.update"
+    ADDON_UPLOAD = "addon.upload"
+    """Upload versions of it, move them between channels, yank them."""
+    ADDON_COLLABORATORS_UPDATE = "addon_collaborators.update"
 
 
 class Scope(StrEnum):
@@ -94,6 +105,7 @@ WORK = LOOK | {
     Permission.VARIABLES_REVEAL,
     Permission.VARIABLES_UPDATE,
     Permission.DEPLOYMENT_CREATE,
+    Permission.ADDONS_UPDATE,
 }
 EVERYTHING = frozenset(Permission) - {Permission.INSTALLATION_OPERATE}
 OF_OWNERS = frozenset({Permission.ORGANISATION_UPDATE, Permission.ORGANISATION_DELETE})
@@ -101,7 +113,9 @@ OF_OWNERS = frozenset({Permission.ORGANISATION_UPDATE, Permission.ORGANISATION_D
 ORGANISATION_RIGHTS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: EVERYTHING,
     Role.ADMINISTRATOR: EVERYTHING - OF_OWNERS,
-    Role.REGULAR: frozenset({Permission.ORGANISATION_READ, Permission.APPLICATION_CREATE}),
+    Role.REGULAR: frozenset(
+        {Permission.ORGANISATION_READ, Permission.APPLICATION_CREATE, Permission.ADDON_CREATE}
+    ),
     Role.SITE_EDITOR: frozenset(),
 }
 APPLICATION_RIGHTS: dict[Access, frozenset[Permission]] = {
@@ -109,6 +123,15 @@ APPLICATION_RIGHTS: dict[Access, frozenset[Permission]] = {
     Access.VIEWER: LOOK,
     Access.COLLABORATOR: WORK,
 }
+
+ADDON_USE = frozenset({Permission.ADDON_READ, Permission.ADDON_INSTALL})
+"""On an addon that is public, that one's organisation shares, or that one works on."""
+ADDON_WORK = ADDON_USE | {
+    Permission.ADDON_UPDATE,
+    Permission.ADDON_UPLOAD,
+    Permission.ADDON_COLLABORATORS_UPDATE,
+}
+"""A collaborator with “Can update” (checklist Part 3)."""
 
 
 def rights_of(role: Role, access: Access | None = None) -> frozenset[Permission]:
@@ -129,9 +152,12 @@ def accesses_with(role: Role, permission: Permission) -> frozenset[Access]:
 
 _READING = LOOK | {Permission.ORGANISATION_READ, Permission.VARIABLES_READ}
 SCOPE_RIGHTS: dict[Scope, frozenset[Permission]] = {
-    Scope.READ: _READING,
-    Scope.DEPLOY: _READING | {Permission.DEPLOYMENT_CREATE},
-    Scope.WRITE: _READING | WORK | {Permission.APPLICATION_CREATE},
+    Scope.READ: _READING | {Permission.ADDON_READ},
+    Scope.DEPLOY: _READING | {Permission.ADDON_READ, Permission.DEPLOYMENT_CREATE},
+    Scope.WRITE: _READING
+    | WORK
+    | ADDON_WORK
+    | {Permission.APPLICATION_CREATE, Permission.ADDON_CREATE},
     Scope.ADMIN: EVERYTHING,
 }
 """What a token lets its person do at most; never more than the person may."""

@@ -167,6 +167,9 @@ class Release(Numbered, Outside, Base):
     hosts: Mapped[list[str]] = mapped_column(JSON, default=list)
     redirects: Mapped[list[list[Any]]] = mapped_column(JSON, default=list)
     """Host, target host and status of each redirect that the platform answers."""
+    contributions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """What addons brought besides variables and commands: `addons` (package name to version),
+    `services`, `processes`, `navigation`, as `app.addons.contributions` writes them."""
 
     build: Mapped[Build] = relationship()
     environment: Mapped[Environment] = relationship()

@@ -1,0 +1,1 @@
+"""The addons of a site as people meet them: forms, previews, history, publishing."""
