@@ -91,6 +91,7 @@ def _make_template(data_dir: Path) -> None:
     build_schema(panel)
     with panel.work():
         alice = sign_up(ALICE.email, ALICE.name, PASSWORD)
+        alice.is_operator = True
         db.session.flush()
         make_application(panel, SITE, list_organisations(alice)[0], alice, Starter.STATIC)
     panel.close()
@@ -170,6 +171,21 @@ def _addresses(panel: Panel) -> dict[str, str]:
         "own acts": "/account/activity/",
         "sessions": "/account/sessions/",
         "status": "/status/",
+        "site of an editor": f"/sites/{SITE}/",
+        "repository": f"{site}/repository/",
+        "logs": f"{site}/environments/live/logs/",
+        "settings of an organisation": f"/organisations/{ORGANISATION}/settings/",
+        "profile": "/account/",
+        "SSH keys": "/account/ssh-keys/",
+        "access tokens": "/account/access-tokens/",
+        "second factor": "/account/second-factor/",
+        "marketplace": "/marketplace/",
+        "addons of a site": f"{site}/addons/",
+        "own addons": "/addons/",
+        "machines": "/operator/",
+        "incidents": "/operator/incidents/",
+        "people": "/operator/people/",
+        "audit log of the installation": "/operator/audit/",
     }
 
 

@@ -8,8 +8,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import select
 from werkzeug.routing import Rule
 
+from app.accounts.jobs import send_password_reset
+from app.accounts.password_resets import SEND_JOB
+from app.extensions import db
+from app.mails.models import Mail
 from app.permissions import Permission
 from tests.matrix import NAMING, STREAMS, About, Snapshot, about_of, guarded, permission_of
 from tests.panel import ALICE, Panel, Person, copy_panel
@@ -113,6 +118,7 @@ def _nobody(rule: Rule, name: str) -> object:
 
 
 def test_pages_of_an_object_that_is_gone_are_not_found(busy: Panel) -> None:
+    asked = 0
     for rule, method in guarded(busy.app):
         about = about_of(busy.app, rule)
         if about in (About.APPLICATION, About.ORGANISATION):
@@ -120,6 +126,8 @@ def test_pages_of_an_object_that_is_gone_are_not_found(busy: Panel) -> None:
             method = "HEAD" if rule.endpoint in STREAMS else method
             answer = busy.client_of(ALICE).open(path, method=method)
             assert answer.status_code == 404, (method, rule.endpoint)
+            asked += 1
+    assert asked > 50
 
 
 @pytest.mark.parametrize("target", HOSTILE)
@@ -136,6 +144,27 @@ def test_no_route_sends_people_elsewhere(busy: Panel, target: str) -> None:
     form = {"email": ALICE.email, "password": "correct horse battery", "next": target}
     answer = busy.client().post("/account/sign-in/", query_string=asked, data=form)
     assert answer.status_code == 303 and is_ours(answer.location), answer.location
+
+
+def test_a_made_up_host_is_nowhere_in_an_answer(busy: Panel) -> None:
+    """Whoever sends a request says what host it is for; links in mails are the settings' alone."""
+    made_up = {"Host": "panel.evil.example"}
+    clients = (busy.client(), busy.client_of(ALICE))
+    for rule in busy.app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or rule.arguments or rule.endpoint in STREAMS:
+            continue
+        for client in clients:
+            with client.get(rule.rule, headers=made_up) as answer:
+                assert "evil.example" not in answer.text, rule.endpoint
+                assert "evil.example" not in answer.headers.get("Location", ""), rule.endpoint
+    busy.client().post("/account/forgotten-password/", data={"email": ALICE.email}, headers=made_up)
+    with busy.reading():
+        for function, arguments in busy.queue.jobs:
+            if function == SEND_JOB:
+                send_password_reset(str(arguments[0]))
+        letters = [mail.text for mail in db.session.scalars(select(Mail))]
+    assert any("/account/reset-password/" in text for text in letters)
+    assert not any("evil.example" in text for text in letters)
 
 
 def test_a_refused_form_goes_back_to_this_panel_only(busy: Panel) -> None:

@@ -80,6 +80,11 @@ def list_deployable(user: User) -> Select[Application]:
     return _list_with(user, Permission.DEPLOYMENT_CREATE)
 
 
+def list_with_addons(user: User) -> Select[Application]:
+    """Those of `list_applications` whose addons the person may install and remove."""
+    return _list_with(user, Permission.ADDONS_UPDATE)
+
+
 def _list_with(user: User, permission: Permission) -> Select[Application]:
     mine = select(Member.organisation_id).where(Member.user_id == user.id)
     given = (

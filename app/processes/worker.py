@@ -76,6 +76,8 @@ def main() -> None:
 
 
 def queues() -> list[Queue]:
-    """Which queues this worker takes from, in order: `MOONBASE_QUEUES`, or all."""
+    """Which queues this worker takes from, in order: `MOONBASE_QUEUES`, or all but the asker's,
+    which it never does: what answers there has neither keys nor a database."""
     named = os.environ.get("MOONBASE_QUEUES", "")
-    return [Queue(name) for name in named.split(",") if name] or list(Queue)
+    chosen = [Queue(name) for name in named.split(",") if name] or list(Queue)
+    return [queue for queue in chosen if queue != Queue.ADDONS]

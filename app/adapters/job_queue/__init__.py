@@ -1,7 +1,7 @@
 """Handing work to another process. `redis.py` uses RQ; `fake.py` keeps what it was given.
 
 Called after a commit by rooms, and by the scheduler. A job carries numbers and names only: no
-object, no secret.
+object, no secret. A question to an addon is a job too, the only one somebody waits for.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Queue(StrEnum):
@@ -17,6 +17,8 @@ class Queue(StrEnum):
 
     DEPLOYMENTS = "deployments"
     OPERATIONS = "operations"
+    ADDONS = "addons"
+    """Questions to addons: the process `asker` alone takes them, and takes nothing else."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,19 @@ class JobQueue(Protocol):
         A job of the same `key` that still waits or runs is not added twice: then the answer is
         False. Raises `Unavailable` when the queue does not answer.
         """
+        ...
+
+    def ask(self, function: str, *arguments: Any, timeout: float) -> Any:
+        """Have `function` called by the asker, and wait for what it returns; all of it is JSON.
+
+        Raises `Unavailable` when there is no answer within `timeout` seconds: then the question
+        is dropped, also when nobody has taken it yet.
+        """
+        ...
+
+    def is_attended(self, queue: Queue) -> bool:
+        """Whether somebody said within a few seconds that it takes from `queue`; only the asker
+        does. Raises `Unavailable` when the queue does not answer."""
         ...
 
     def backlog(self) -> list[Backlog]:

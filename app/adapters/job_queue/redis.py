@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import logging
+import time
+from typing import Any
 
 import redis
 import rq
@@ -10,14 +13,22 @@ from redis.exceptions import RedisError
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job
 from rq.registry import FailedJobRegistry
+from rq.results import Result
 from rq.serializers import JSONSerializer
 
 from app.adapters.job_queue import Backlog, Queue
 from app.errors import Unavailable
 
+logger = logging.getLogger(__name__)
+
 JOB_SECONDS = 3 * 60 * 60
 """Longer than any pipeline: a build and release commands have their own limits of 30 min each."""
 ANSWER_SECONDS = 2
+WAIT_SECONDS = 1
+"""How long one look at an answer's stream lasts: less than a connection may be silent for."""
+RESULT_SECONDS = 5
+ATTENDED_SECONDS = 20
+DOWN = "The job queue does not answer. Try again in a moment."
 
 
 class RedisJobQueue:
@@ -48,14 +59,56 @@ class RedisJobQueue:
         except DuplicateJobError:
             return False
         except RedisError as error:
-            raise Unavailable("The job queue does not answer. Try again in a moment.") from error
+            raise Unavailable(DOWN) from error
         return True
+
+    def ask(self, function: str, *arguments: Any, timeout: float) -> Any:
+        until = time.monotonic() + timeout
+        try:
+            job = self.queue(Queue.ADDONS).enqueue(
+                function,
+                args=arguments,
+                description=function,  # RQ writes it to logs; the arguments are somebody's code
+                job_timeout=-1,  # the sandbox keeps time
+                ttl=int(timeout) + 1,
+                result_ttl=RESULT_SECONDS,
+                failure_ttl=RESULT_SECONDS,
+            )
+            try:
+                result = None
+                while result is None and time.monotonic() < until:
+                    result = job.latest_result(timeout=WAIT_SECONDS)
+            finally:
+                job.delete()
+        except RedisError as error:
+            raise Unavailable(DOWN) from error
+        if result is None:
+            raise Unavailable(
+                f"Addons could not be asked within {timeout:g} seconds. Try again in a moment."
+            )
+        if result.type != Result.Type.SUCCESSFUL:
+            logger.error("%s broke: %s", function, result.exc_string)
+            raise Unavailable("Addons cannot be asked at the moment. Try again later.")
+        return result.return_value
+
+    def attend(self, queue: Queue, seconds: float = ATTENDED_SECONDS) -> None:
+        """Say that somebody takes from `queue`, for the next `seconds`. Raises `Unavailable`."""
+        try:
+            self.connection.set(_attended(queue), "1", px=int(seconds * 1000))
+        except RedisError as error:
+            raise Unavailable(DOWN) from error
+
+    def is_attended(self, queue: Queue) -> bool:
+        try:
+            return bool(self.connection.exists(_attended(queue)))
+        except RedisError as error:
+            raise Unavailable(DOWN) from error
 
     def backlog(self) -> list[Backlog]:
         try:
             return [self._backlog(name) for name in Queue]
         except RedisError as error:
-            raise Unavailable("The job queue does not answer. Try again in a moment.") from error
+            raise Unavailable(DOWN) from error
 
     def _backlog(self, name: Queue) -> Backlog:
         queue = self.queue(name)
@@ -72,3 +125,7 @@ class RedisJobQueue:
             at = job.enqueued_at
             return at.replace(tzinfo=datetime.UTC) if at and at.tzinfo is None else at
         return None
+
+
+def _attended(queue: Queue) -> str:
+    return f"moonbase:attended:{queue.value}"
