@@ -220,7 +220,7 @@ def _with_version(channel: str) -> Select[int]:
     return query.where(AddonVersion.channel.in_(channels_from(Channel(channel))))
 
 
-def _installed(by: InstrumentedAttribute[int]) -> Select[tuple[int, int]]:
+def _installed(by: InstrumentedAttribute[int]) -> Select[int, int]:
     """Counts installations on sites that are in use, grouped by a column."""
     return (
         select(by, func.count(InstalledAddon.id))
