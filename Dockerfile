@@ -25,9 +25,10 @@ RUN python3 -m venv /opt/node \
  && node setup/frontend.mjs
 
 FROM ${BASE}
-# git: the repositories; apt and dpkg (of the base): what base images of sites are made of.
+# git: the repositories; bubblewrap: where code of addons runs; apt and dpkg (of the base): what
+# base images of sites are made of.
 RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends python3 git ca-certificates >/dev/null \
+ && apt-get install -y -qq --no-install-recommends python3 git bubblewrap ca-certificates >/dev/null \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && groupadd --gid 10001 moonbase \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin moonbase \
@@ -36,6 +37,7 @@ RUN apt-get update -qq \
 WORKDIR /opt/moonbase
 COPY --from=packages /opt/moonbase/.venv .venv
 COPY --from=packages /opt/moonbase/static/vendor static/vendor
+COPY addons addons
 COPY app app
 COPY base_images base_images
 COPY migrations migrations
@@ -43,7 +45,7 @@ COPY static static
 COPY templates templates
 COPY setup/front.yml setup/front.yml
 COPY wsgi.py worker.py ./
-RUN .venv/bin/python -m compileall -q app base_images wsgi.py worker.py
+RUN .venv/bin/python -m compileall -q addons app base_images wsgi.py worker.py
 ENV DATA_DIR=/var/lib/moonbase PYTHONUNBUFFERED=1 PATH=/opt/moonbase/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 USER moonbase
 ENTRYPOINT ["/opt/moonbase/.venv/bin/python", "-m", "app.processes.start"]

@@ -15,6 +15,7 @@ from app.accounts import operations as accounts
 from app.accounts.models import User
 from app.accounts.operators import appoint_operator
 from app.accounts.queries import load_user
+from app.addons.builtin import publish_plugins
 from app.applications.models import Starter
 from app.applications.queries import find_application
 from app.audit.chain import seed_chain
@@ -80,6 +81,7 @@ def migrate() -> None:
     with unit_of_work():
         seed_regions(settings.network_pool)
         seed_plans()
+        publish_plugins()
         seed_chain()
         seed_feed(LOCAL_NODE, node_token)
 

@@ -69,6 +69,8 @@ class Settings:
     network_prefix: int = 27
     """29 addresses per environment: Live's containers twice over during a switch."""
     push_bytes: int = 2 * 1024**3  # "Push and pull of database and media: 2 GB", L5968
+    addon_bytes: int = 50 * 1024**2
+    """Of an addon's archive, compressed."""
     deployment_log_bytes: int = 20 * 1024**2
     runtime_log_bytes: int = 50 * 1024**2
     images_kept: int = 3

@@ -14,6 +14,10 @@ from app.accounts.security_views import blueprint as security_blueprint
 from app.accounts.sessions import note_presence
 from app.accounts.sign_ins import KEPT
 from app.accounts.views import blueprint as accounts_blueprint
+from app.addons.author_views import blueprint as addons_blueprint
+from app.addons.legacy_views import blueprint as legacy_blueprint
+from app.addons.marketplace_views import blueprint as marketplace_blueprint
+from app.addons.version_views import blueprint as addon_versions_blueprint
 from app.applications.views import blueprint as applications_blueprint
 from app.background import create_background_app
 from app.config import Settings
@@ -36,6 +40,7 @@ from app.overview.site_views import blueprint as sites_blueprint
 from app.overview.views import blueprint as overview_blueprint
 from app.platform_status.operator_views import blueprint as operator_blueprint
 from app.platform_status.views import blueprint as status_blueprint
+from app.publishing.flavour_views import blueprint as flavours_blueprint
 from app.repositories.views import blueprint as repositories_blueprint
 from app.routes.domain_views import blueprint as domains_blueprint
 from app.routes.views import blueprint as routes_blueprint
@@ -61,11 +66,16 @@ PAGES = (
     search_blueprint,
     many_blueprint,
     applications_blueprint,
+    marketplace_blueprint,
+    addons_blueprint,
+    addon_versions_blueprint,
     environments_blueprint,
     runtime_blueprint,
     domains_blueprint,
     deployments_blueprint,
     repositories_blueprint,
+    flavours_blueprint,
+    legacy_blueprint,
     audit_blueprint,
     status_blueprint,
     operator_blueprint,
@@ -87,9 +97,10 @@ def create_app(settings: Settings | None = None, adapters: Adapters | None = Non
     install_frame(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
-    # A Git client has a token instead of a session: nothing to forge, and no form to throttle.
-    csrf.exempt(repositories_blueprint)
-    limiter.exempt(repositories_blueprint)
+    # Programs have a token instead of a session: nothing to forge, and no form to throttle.
+    for blueprint in (repositories_blueprint, legacy_blueprint):
+        csrf.exempt(blueprint)
+        limiter.exempt(blueprint)
     proxies = app.extensions[EXTENSION].settings.proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]

@@ -102,6 +102,17 @@ def _is_parted(error: IntegrityError) -> bool:
     return getattr(error.orig, "sqlstate", "") == FOREIGN_KEY_VIOLATION
 
 
+def end_reading() -> None:
+    """Let go of the database before something slow: what was loaded is read again afterwards.
+
+    Raises RuntimeError inside a unit of work, which would keep everybody else from writing.
+    """
+    session = db.session()
+    if session.info.get(_WRITES):
+        raise RuntimeError("this takes too long for a unit of work")
+    session.commit()
+
+
 def after_commit(action: Callable[[], object]) -> None:
     """Run `action` when the present unit of work is safe, e.g. to enqueue a job."""
     db.session().info[_AFTER].append(action)

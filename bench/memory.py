@@ -22,8 +22,11 @@ from tests.flows.running_panel import OWNER, PASSWORD, RunningPanel
 VIEWS = 100
 IDLE_MINUTES = float(os.environ.get("MOONBASE_BENCH_IDLE_MINUTES", "5"))
 NAMES = (
+    ("app.processes.family", "family: the parent"),
+    ("app.processes.worker", "workers"),
     ("gunicorn", "web: master and workers"),
     ("worker.py", "workers"),
+    ("app.processes.asker", "asker"),
     ("app.processes.scheduler", "scheduler"),
     ("app.processes.observer", "observer"),
     ("app.processes.ssh", "ssh"),
@@ -31,6 +34,7 @@ NAMES = (
     ("supervisord", "supervisors"),
 )
 BAR_MB = 500
+FAMILY = "family: the parent"
 
 
 def run() -> list[Result]:
@@ -81,6 +85,9 @@ def _own_processes(panel: RunningPanel) -> Iterator[tuple[str, float]]:
                 continue
             words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             name = next((title for part, title in NAMES if part in words), None)
+            if name == FAMILY:  # its children share its command line
+                called = (entry / "comm").read_text().strip()
+                name = next((title for part, title in NAMES if part.endswith(called)), name)
             rollup = (entry / "smaps_rollup").read_text()
         except OSError:
             continue

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 purpose=${1:-run}
 
-packages="git python3-venv docker.io iptables busybox-static util-linux"
+packages="git python3-venv docker.io iptables busybox-static util-linux bubblewrap"
 [ "$purpose" = run ] || packages="$packages chromium iproute2 openssh-client postgresql debootstrap"
 
 is_installed() {
@@ -15,6 +15,7 @@ is_installed() {
 
 is_there() { # what another source may have brought as well
     case $1 in
+    bubblewrap) command -v bwrap ;;
     docker.io) command -v dockerd || test -S /var/run/docker.sock ;;
     chromium) test -x /usr/bin/chromium ;;
     postgresql) ls /usr/lib/postgresql/*/bin/postgres ;;

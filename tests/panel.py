@@ -25,6 +25,7 @@ from app.adapters.image_builder.fake import FakeImageBuilder
 from app.adapters.job_queue.fake import FakeJobQueue
 from app.adapters.mail.fake import FakeMailer
 from app.adapters.outbound.fake import FakeOutbound
+from app.addons.builtin import publish_plugins
 from app.applications.models import Application, Starter
 from app.applications.operations import add_collaborator
 from app.applications.queries import find_application
@@ -191,6 +192,7 @@ def build_schema(panel: Panel) -> None:
         with unit_of_work():
             seed_regions(panel.settings.network_pool)
             seed_plans()
+            publish_plugins()
             seed_chain()
             seed_feed("local", NODE_TOKEN)
 

@@ -36,6 +36,7 @@ from app.runtime.operations import add_release_command
 from app.variables.models import VariableChange
 from app.variables.operations import set_variable
 from app.web.access import requires
+from tests.addons.flavours import laravel
 from tests.deployments import site
 from tests.matrix import About, Matrix, On, guarded
 from tests.panel import (
@@ -82,6 +83,7 @@ WORKING = LOOKING | {
     "variables.reveal",
     "variables.update",
     "deployment.create",
+    "addons.update",
 }
 MEMBER = {"organisation.read", "application.create"}
 OF_OWNERS = {"organisation.update", "organisation.delete"}
@@ -139,6 +141,7 @@ FORMS: dict[str, Form | Callable[[Person | None, On], Form]] = {
     "environments.settings": {"name": "Another", "branch": "main", "containers": "1"},
     "domains.change_use": {"use": "alias"},
     "new_environment.create": {"name": "Acceptance", "slug": "acceptance"},
+    "flavours.save": {"setting-cache-lifetime": "3600", "setting-driver": "redis"},
 }
 """What a POST needs to be more than refused; a function where it depends on who asks for what."""
 
@@ -160,6 +163,7 @@ def rights(about: About, person: Person, on: On) -> set[str] | None:
 def busy_panel(template: Path, home: Path) -> Panel:
     """A panel with a row of every kind on `demo` and `moon`, for the addresses of `values`."""
     panel = copy_panel(template, home)
+    laravel.install(panel, laravel.ADDON)
     for _ in range(2):
         site.commit(panel)
         assert site.deploy(panel).status == "succeeded"
@@ -223,6 +227,7 @@ def values(rule: Rule, on: On) -> Mapping[str, object]:
     }
     own |= {name: first(query()) for name, query in BY_ENDPOINT.get(rule.endpoint, {}).items()}
     own |= {"name": "live"} if rule.endpoint.startswith("domains.") else {}
+    own |= {"key": laravel.KEY} if rule.endpoint.startswith("flavours.") else {}
     own |= {"name": "preview"} if on == On.TRASHED_ENVIRONMENT else {}
     return own
 

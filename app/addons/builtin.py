@@ -23,6 +23,7 @@ from sqlalchemy import select
 
 from app.addons import api
 from app.addons.models import Addon, AddonVersion, Audience, Channel, PackageKind
+from app.addons.packages.names import fold_name
 from app.extensions import db, now
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def find_all(folder: Path) -> Found:
             if plugin.info.package_name in plugins:
                 raise ValueError(f"the name {plugin.info.package_name} is taken")
             plugins[plugin.info.package_name] = plugin
-        except Exception as error:  # noqa: BLE001 — an edge: the addon's own code runs here
+        except Exception as error:
             failures.append(f"The addon {place} cannot be used: {type(error).__name__}: {error}")
             logger.error("%s", failures[-1], exc_info=error)
     return Found(plugins, tuple(failures))
@@ -107,7 +108,7 @@ def _import_file(path: Path) -> ModuleType:
 
 def _plugin_of(module: ModuleType, place: str) -> Plugin:
     manager = pluggy.PluginManager(api.PROJECT)
-    manager.add_hookspecs(api.Hooks())
+    manager.add_hookspecs(api.Hooks)
     manager.register(module)
     manager.check_pending()
     info = _one(manager.hook.addon_info())
@@ -132,7 +133,7 @@ def publish_plugins(folder: Path = FOLDER) -> None:
     for plugin in find_all(folder).plugins.values():
         info = plugin.info
         addon = db.session.scalar(select(Addon).where(Addon.package_name == info.package_name))
-        folded = fold(info.package_name)
+        folded = fold_name(info.package_name)
         alike = db.session.scalar(select(Addon).where(Addon.folded_name == folded))
         if (addon or alike) and (addon is not alike or (alike and alike.organisation_id)):
             logger.error("the name of the built-in addon %s is taken here", info.package_name)
@@ -164,11 +165,3 @@ def _publish_version(addon: Addon, plugin: Plugin) -> None:
     texts = {"readme": plugin.readme, "licence": info.licence}
     if row.texts != texts:
         row.texts = texts
-
-
-def fold(package_name: str) -> str:
-    """The name with look-alikes made one, as `Addon.folded_name` is kept."""
-    return package_name.translate(_FOLDED)
-
-
-_FOLDED = str.maketrans({"1": "l", "i": "l", "0": "o", "-": None})

@@ -32,7 +32,7 @@ from app.web.forms import PanelForm
 FILES_OFFERED = 1000
 """Of a repository with more, people are shown the first of them by name."""
 LARGEST_NUMBER = 2**53
-"""Beyond it, other readers of JSON do not read the number that was written (RFC 8259, section 6)."""
+"""Beyond it readers of JSON do not agree on which number was written (RFC 8259, section 6)."""
 HELP_TAGS = {"a", "b", "br", "code", "em", "i", "li", "ol", "p", "strong", "ul"}
 TRUE_WORDS = frozenset({"true", "1", "on", "yes", "y", "yeah", "yep"})
 """What site's code reads as true in a text (addon contract, section 4)."""
@@ -160,8 +160,12 @@ def build_form(
         filled[input_name(field)] = None if field.is_secret else shown_value(field, value)
         if field.is_secret and field.name in secrets_set and not field.is_read_only:
             inputs[removal_name(field)] = BooleanField(_l("Remove it"))
-    form = type("AddonForm", (SettingsForm,), inputs)
-    return cast(SettingsForm, form(**filled))
+    made: type[SettingsForm] = type("AddonForm", (SettingsForm,), inputs)
+    form = made(**filled)
+    for field in fields:
+        if field.is_read_only:  # whatever was sent
+            form[input_name(field)].data = filled[input_name(field)]
+    return form
 
 
 def shown_value(field: api.Field, value: api.Value) -> str | int | bool | None:

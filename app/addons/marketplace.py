@@ -19,7 +19,7 @@ from app.addons.models import (
     InstalledAddon,
 )
 from app.addons.queries import channels_from
-from app.addons.versions import most_trusted
+from app.addons.versions import most_trusted, newest_first
 from app.applications.models import Application
 from app.applications.queries import list_applications, list_with_addons
 from app.extensions import db
@@ -182,6 +182,39 @@ def list_installed_sites(addon: Addon, user: User) -> Sequence[InstalledAddon]:
         .order_by(Application.name, Application.id)
         .options(joinedload(InstalledAddon.application), joinedload(InstalledAddon.version))
     ).all()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Who runs one version: `sites` counts all, `named` are those the person may look at among
+    its own organisation's. The others are a number, whoever they belong to."""
+
+    version: AddonVersion
+    sites: int
+    named: tuple[Application, ...]
+
+    @property
+    def unnamed(self) -> int:
+        return self.sites - len(self.named)
+
+
+def load_usage(addon: Addon, user: User) -> list[Usage]:
+    """For each version that runs somewhere, the newest first."""
+    counts = count_sites_by_version(addon.id)
+    seen = [
+        row
+        for row in list_installed_sites(addon, user)
+        if row.application.organisation_id == addon.organisation_id
+    ]
+    return [
+        Usage(
+            version,
+            counts[version.id],
+            tuple(row.application for row in seen if row.version_id == version.id),
+        )
+        for version in newest_first(addon.versions)
+        if version.id in counts
+    ]
 
 
 def list_sites_without(addon: Addon, user: User) -> Sequence[Application]:

@@ -158,6 +158,9 @@ class InstalledAddon(Numbered, Outside, Base):
     """The rights people agreed to."""
     settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """What `settings.json` holds at the tip of the Test branch, as the panel wrote it."""
+    contributed: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """What it answered at its last change, as `app.addons.installing.contributed` reads and writes
+    it: a change of one addon does not ask all the others again."""
     removed_at: Mapped[datetime.datetime | None]
     """Kept after the removal: older commits, and Live behind Test, still hold the addon."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import joinedload
@@ -36,6 +36,15 @@ def find_version(addon_id: int, version: str) -> AddonVersion | None:
             AddonVersion.addon_id == addon_id, AddonVersion.version == version
         )
     )
+
+
+def versions_by_uuid(uuids: Collection[str]) -> Sequence[AddonVersion]:
+    """Those that there are, with their addons."""
+    return db.session.scalars(
+        select(AddonVersion)
+        .where(AddonVersion.uuid.in_(list(uuids)))
+        .options(joinedload(AddonVersion.addon))
+    ).all()
 
 
 def rights_on_addon(addon: Addon, user: User) -> frozenset[Permission]:

@@ -137,6 +137,9 @@ class Build(Numbered, Base):
         ForeignKey("environments.id", ondelete="SET NULL")
     )
     commit: Mapped[str]
+    additions: Mapped[str] = mapped_column(default="")
+    """SHA-256 of what the build context had beyond the commit: sections and packages of addons.
+    Another Moonbase, or another environment, may make other ones of the same commit."""
     image: Mapped[str]
     """The image's digest, `sha256:…`."""
     tag: Mapped[str]

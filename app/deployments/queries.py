@@ -145,14 +145,16 @@ def list_releases(environment_id: int, limit: int = 10) -> Sequence[Release]:
     ).all()
 
 
-def find_build(application_id: int, commit: str) -> Build | None:
-    """The newest kept image of a commit."""
+def find_build(application_id: int, commit: str, additions: str | None = None) -> Build | None:
+    """The newest kept image of a commit; with `additions` (None: any) beyond its files."""
+    same = () if additions is None else (Build.additions == additions,)
     return db.session.scalars(
         select(Build)
         .where(
             Build.application_id == application_id,
             Build.commit == commit,
             Build.removed_at.is_(None),
+            *same,
         )
         .order_by(Build.id.desc())
     ).first()

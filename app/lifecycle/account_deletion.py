@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from app.accounts.models import User
 from app.accounts.operations import confirm_password
 from app.accounts.operators import dismiss_operator
+from app.addons.models import Addon, InstalledAddon
 from app.applications.models import Application
 from app.audit.operations import record
 from app.errors import Invalid
@@ -42,11 +43,14 @@ class Holding:
     members: int
     applications: int
     """Those in the trash included."""
+    addons: int
+    used_addons: int
+    """Those of `addons` that sites of others have."""
 
     @property
     def is_theirs_alone(self) -> bool:
-        """Nobody else is in it and nothing belongs to it: it may go with the account."""
-        return self.members == 1 and self.applications == 0
+        """Nobody else is in it or needs what belongs to it: it may go with the account."""
+        return self.members == 1 and self.applications == 0 and self.used_addons == 0
 
 
 def list_holdings(user: User) -> Sequence[Holding]:
@@ -56,11 +60,13 @@ def list_holdings(user: User) -> Sequence[Holding]:
     members = select(func.count(Member.id)).where(inside)
     owners = members.where(Member.role == Role.OWNER)
     sites = select(func.count(Application.id)).where(Application.organisation_id == Organisation.id)
+    addons = select(func.count(Addon.id.distinct())).where(Addon.organisation_id == Organisation.id)
+    used = addons.join(InstalledAddon).where(InstalledAddon.removed_at.is_(None))
+    counts = [members, sites, addons, used]
     rows = db.session.execute(
         select(
             Organisation,
-            members.correlate(Organisation).scalar_subquery(),
-            sites.correlate(Organisation).scalar_subquery(),
+            *(count.correlate(Organisation).scalar_subquery() for count in counts),
         )
         .join(own, own.organisation_id == Organisation.id)
         .where(own.user_id == user.id, own.role == Role.OWNER)

@@ -38,6 +38,6 @@ def _show(form: AccountDeletionForm) -> str:
         "lifecycle/delete_account.html",
         form=form,
         kept=[row for row in holdings if not row.is_theirs_alone],
-        leaving=[row.organisation for row in holdings if row.is_theirs_alone],
+        leaving=[row for row in holdings if row.is_theirs_alone],
         is_last_operator=is_last_operator(signed_in()),
     )

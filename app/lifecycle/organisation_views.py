@@ -7,12 +7,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app.accounts.access import signed_in
+from app.addons.deletion import list_addons
 from app.applications.access import load_application
 from app.applications.models import Application
 from app.applications.queries import list_all_applications, rights_on
 from app.errors import Invalid
 from app.lifecycle.forms import ConfirmationForm
-from app.lifecycle.organisations import delete_organisation
+from app.lifecycle.organisations import delete_organisation, list_needed_addons
 from app.lifecycle.transfer import foresee_transfer, list_targets, transfer_application
 from app.organisations.access import load_organisation
 from app.organisations.models import Organisation
@@ -79,6 +80,8 @@ def _show_deletion(organisation: Organisation, form: ConfirmationForm) -> str:
         organisation=organisation,
         form=form,
         applications=list_all_applications(organisation.id),
+        needed=list_needed_addons(organisation.id),
+        addons=list_addons(organisation.id),
         members=count_members(organisation.id),
         invitations=len(list_invitations(organisation.id)),
     )

@@ -1,4 +1,4 @@
-"""Where a few typed words may lead: sites, their pages, organisations, and what one does often.
+"""Where a few typed words may lead: sites, their pages, addons, organisations, what one does often.
 
 “demo live logs” is the log of Live of demo: words that name a page or an environment choose among
 a site's pages, the others find the site.
@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.accounts.models import User
+from app.addons.marketplace import Wanted, find_addons
 from app.applications.models import Application
 from app.deployments.cards import Card, load_cards
 from app.extensions import db
@@ -23,6 +24,7 @@ from app.permissions import Role
 from app.web.searching import split_words
 
 SITES_SHOWN = 8
+ADDONS_SHOWN = 5
 SITES_OPENED = 2
 """How many of the sites found show their pages too, not only themselves."""
 SHORTEST_PAGE_WORD = 3
@@ -56,6 +58,7 @@ def find_places(user: User, text: str) -> list[Place]:
         found, pages = _sites(user, words), []
     return [
         *_site_places(found, pages),
+        *_addon_places(user, words),
         *_organisation_places(user, words),
         *_own_places(words),
     ]
@@ -132,6 +135,14 @@ def _organisation_places(user: User, words: Sequence[str]) -> Iterator[Place]:
         yield Place(_("Organisations"), row.name, _("Members"), url, "building")
 
 
+def _addon_places(user: User, words: Sequence[str]) -> Iterator[Place]:
+    """What the marketplace has of that name."""
+    query = find_addons(user, Wanted(words=" ".join(words)))
+    for row in db.session.scalars(query.limit(ADDONS_SHOWN)):
+        url = url_for("marketplace.addon", package_name=row.package_name)
+        yield Place(_("Addons"), row.name, row.package_name, url, "puzzle")
+
+
 def _own_places(words: Sequence[str]) -> list[Place]:
     """Those that belong to nobody's site."""
     group = _("Go to")
@@ -140,6 +151,8 @@ def _own_places(words: Sequence[str]) -> list[Place]:
         for title, endpoint, icon in (
             (_("Applications"), "overview.applications", "apps"),
             (_("New application"), "lifecycle.new", "plus"),
+            (_("Marketplace"), "marketplace.addons", "puzzle"),
+            (_("My addons"), "addons.mine", "package"),
             (_("Organisations"), "organisations.organisations", "building"),
             (_("Profile"), "accounts.profile", "user"),
             (_("SSH keys"), "accounts.ssh_keys", "key"),

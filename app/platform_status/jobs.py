@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from app.adapters.engine import LABEL_INSTALLATION, Engine
+from app.adapters.job_queue import Queue
 from app.errors import Unavailable
 from app.installation import installation
 from app.platform_status.operations import Reporter, report_alive
@@ -42,6 +43,19 @@ def report_queues(report: Reporter) -> None:
             ]
         }
     )
+
+
+def report_asker(report: Reporter) -> None:
+    """Have the scheduler tell that addons are asked: who asks them knows no database. Nothing is
+    reported while nobody does."""
+    if not report.is_due:
+        return
+    try:
+        is_there = installation().adapters.job_queue.is_attended(Queue.ADDONS)
+    except Unavailable:
+        return
+    if is_there:
+        report()
 
 
 def report_engine(report: Reporter, engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import grp
 import os
 import pwd
@@ -10,23 +11,31 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.adapters.image_builder.build_cgroup import delegate_builds
+from app.adapters.cgroups import BUILDS, SANDBOXES, delegate_cgroups
 from app.config import Settings
 
 PREFIX = "moonbase-"
 SHARED = "moonbase"
-"""The group of processes that share database, repositories, logs and the queue's socket."""
+"""The group of processes that share database, repositories and logs."""
+QUEUE = "moonbase-queue"
+"""The group of those that reach the queue's socket."""
+ARCHIVES = "moonbase-archives"
+"""The group of those that read uploaded packages of addons."""
 KEYS = "moonbase-keys"
 """The group of those that read `SITE_KEYS` and the session key."""
 DOCKER = "docker"
+ROOT_ONLY = "MOONBASE_ACCOUNTS"
+"""Set for processes that are started as root and become others by themselves."""
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38  # prctl(2)
 
 MEMBERSHIPS: dict[str, tuple[str, ...]] = {
-    "web": (SHARED, KEYS),
-    "worker": (SHARED, KEYS, DOCKER),
-    "scheduler": (SHARED, KEYS),
-    "observer": (SHARED, KEYS, DOCKER),
-    "ssh": (SHARED, KEYS),
-    "redis": (SHARED,),
+    "web": (SHARED, KEYS, QUEUE, ARCHIVES),
+    "worker": (SHARED, KEYS, QUEUE, ARCHIVES, DOCKER),
+    "asker": (QUEUE, ARCHIVES),
+    "scheduler": (SHARED, KEYS, QUEUE),
+    "observer": (SHARED, KEYS, QUEUE, DOCKER),
+    "ssh": (SHARED, KEYS, QUEUE),
+    "redis": (SHARED, QUEUE),
     "ingress": (),
 }
 """Which groups each user is in (architecture §1, "who may touch what")."""
@@ -43,25 +52,68 @@ class Accounts:
         setpriv = ("setpriv", "--pdeathsig", "TERM")
         if not self.are_separate or account not in MEMBERSHIPS:
             return (*setpriv, "--")
-        groups = [str(grp.getgrnam(name).gr_gid) for name in MEMBERSHIPS[account]]
-        entry = pwd.getpwnam(PREFIX + account)
+        who = _identity(account)
+        groups = ",".join(map(str, who.groups))
         return (
             *setpriv,
-            f"--reuid={entry.pw_uid}",
-            f"--regid={grp.getgrnam(SHARED).gr_gid if groups else entry.pw_gid}",
-            *([f"--groups={','.join(groups)}"] if groups else ["--clear-groups"]),
+            f"--reuid={who.user}",
+            f"--regid={who.group}",
+            *([f"--groups={groups}"] if groups else ["--clear-groups"]),
             "--no-new-privs",
             "--",
         )
+
+    def family(self) -> dict[str, str]:
+        """Tells the parent of the panel's processes that each gets a user of its own."""
+        return {ROOT_ONLY: "separate"} if self.are_separate else {}
 
     def ingress(self) -> dict[str, str]:
         """Who Traefik runs as, for the process that opens its port as root and becomes it."""
         return {"INGRESS_ACCOUNT": f"{PREFIX}ingress"} if self.are_separate else {}
 
-    def delegate_builds(self) -> None:
-        """Let the worker limit builds, which it could do by itself only as root."""
+    def delegate_cgroups(self) -> None:
+        """Let the worker limit builds and the asker questions, which only root could do else."""
         if self.are_separate:
-            delegate_builds(pwd.getpwnam(f"{PREFIX}worker").pw_uid)
+            delegate_cgroups(BUILDS, pwd.getpwnam(f"{PREFIX}worker").pw_uid)
+            delegate_cgroups(SANDBOXES, pwd.getpwnam(f"{PREFIX}asker").pw_uid)
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """What the kernel knows an account by."""
+
+    user: int
+    group: int
+    groups: tuple[int, ...]
+
+
+def _identity(account: str) -> _Identity:
+    """Those that share files make them with the shared group."""
+    memberships = MEMBERSHIPS[account]
+    entry = pwd.getpwnam(PREFIX + account)
+    own = grp.getgrnam(SHARED).gr_gid if SHARED in memberships else entry.pw_gid
+    return _Identity(entry.pw_uid, own, tuple(grp.getgrnam(name).gr_gid for name in memberships))
+
+
+def become(accounts: Accounts, account: str) -> None:
+    """Turn this process into one of `account`, for good; nothing when all run as whoever starts."""
+    if accounts.are_separate:
+        who = _identity(account)
+        os.setgroups(who.groups)
+        os.setresgid(who.group, who.group, who.group)
+        os.setresuid(who.user, who.user, who.user)
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def set_parent_death_signal(number: int) -> None:
+    """Have this process signalled when its parent dies. To be said after a change of user, which
+    forgets it."""
+    _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl failed")
 
 
 def prepare_accounts(interpreter: str, root: Path) -> Accounts:
@@ -69,7 +121,7 @@ def prepare_accounts(interpreter: str, root: Path) -> Accounts:
     own files, e.g. from a home directory that is closed to others."""
     if os.geteuid() != 0 or not shutil.which("useradd"):
         return Accounts(are_separate=False)
-    for group in (SHARED, KEYS, DOCKER):
+    for group in (SHARED, KEYS, QUEUE, ARCHIVES, DOCKER):
         if not _has_group(group):
             subprocess.run(["groupadd", "--system", group], check=True)
     for account in MEMBERSHIPS:
@@ -85,8 +137,10 @@ def prepare_accounts(interpreter: str, root: Path) -> Accounts:
 def prepare_directories(settings: Settings, accounts: Accounts) -> None:
     """Make the folders of the installation, each open to just the processes that use it."""
     data = settings.data_dir
-    for name in ("repositories", "logs", "tmp", "run", "redis"):
+    for name in ("repositories", "logs", "tmp", "redis"):
         _make(data / name, Owner("web", SHARED, 0o2770), accounts)
+    _make(data / "run", Owner("web", QUEUE, 0o2770), accounts)
+    _make(data / "addons", Owner("web", ARCHIVES, 0o2750), accounts)
     _make(data / "panel", Owner("web", SHARED, 0o2770), accounts)
     _make(data / "secrets", Owner("web", KEYS, 0o2771), accounts)
     _make(data / "ingress", Owner("ingress", None, 0o700), accounts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,13 @@ locked the panel out (measurements, Part 2 §3)."""
 LEAN = {"MALLOC_ARENA_MAX": "2"}
 """Threads share two heaps: by glibc's default each may get one of its own, never given back."""
 ROOT_FOLDER = Path(__file__).parents[2]
+WITHOUT_SECRETS = {
+    "DATABASE_URL": "",
+    "MOONBASE_DATABASE_URL": "",
+    "MOONBASE_MAIL_URL": "",
+    "MOONBASE_SECRET_KEY": "unused",
+}
+"""For a process that starts other people's code: what it does not need it does not hold."""
 NODE = "local"
 ROOT = "root"
 """The account of a process that gives up root by itself, after what only root may do."""
@@ -30,7 +37,8 @@ ROOT = "root"
 class Program:
     """One process. `account` is the system user it runs as when started by root.
 
-    `stop_seconds`: how long it may take to end by itself before it is killed.
+    `stop_seconds`: how long it may take to end by itself before it is killed. `module`: its
+    `main()` may be called in a fork of a process that has the panel loaded (`family`) instead.
     """
 
     name: str
@@ -40,6 +48,7 @@ class Program:
     count: int = 1
     stop_seconds: int = 10
     priority: int = 100
+    module: str = ""
 
 
 def panel_programs(settings: Settings) -> list[Program]:
@@ -55,11 +64,25 @@ def panel_programs(settings: Settings) -> list[Program]:
             LEAN,
             priority=30,
             stop_seconds=30,
+            module="app.processes.worker",
         ),
-        Program("scheduler", _module("scheduler"), "scheduler", LEAN, priority=40),
-        Program("observer", _module("observer"), "observer", LEAN, priority=40),
-        Program("ssh", _module("ssh"), "ssh", LEAN, priority=40),
+        Program("asker", _module("asker"), "asker", LEAN | WITHOUT_SECRETS, priority=30),
+        *(_kin(name) for name in ("scheduler", "observer", "ssh")),
     ]
+
+
+def _kin(name: str) -> Program:
+    module = f"app.processes.{name}"
+    return Program(name, _module(name), name, LEAN, priority=40, module=module)
+
+
+def as_family(programs: Sequence[Program]) -> list[Program]:
+    """The programs as one machine runs them: those that can be forked are, by one parent."""
+    kin = [program for program in programs if program.module]
+    command = (*_module("family"), *(program.name for program in kin))
+    patience = max(program.stop_seconds for program in kin) + 5
+    family = Program("family", command, ROOT, LEAN, priority=30, stop_seconds=patience)
+    return [*(program for program in programs if not program.module), family]
 
 
 def ingress_programs(settings: Settings) -> list[Program]:

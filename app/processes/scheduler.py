@@ -23,7 +23,7 @@ from app.lifecycle.trash import DELETE_DOMAIN_JOB, DELETE_JOB
 from app.lifecycle.trash import MEASURE_JOB as MEASURE_ENTRY_JOB
 from app.mails.operations import DELIVER_JOB, FORGET_JOB
 from app.mails.queries import list_due
-from app.platform_status.jobs import MEASURE_JOB, report_queues
+from app.platform_status.jobs import MEASURE_JOB, report_asker, report_queues
 from app.platform_status.operations import Reporter
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     app = create_background_app()
     stop = threading.Event()
-    alive, queues = Reporter("scheduler"), Reporter("queue")
+    alive, queues, asker = Reporter("scheduler"), Reporter("queue"), Reporter("asker")
     recurring = Recurring()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -111,6 +111,7 @@ def main() -> None:
                 enqueue_what_is_due(recurring)
                 alive()
                 report_queues(queues)
+                report_asker(asker)
             except SQLAlchemyError:
                 logger.warning("the database does not answer; looking again soon")
             finally:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from app.adapters.image_builder.build_cgroup import delegate_builds
+from app.adapters.cgroups import BUILDS, SANDBOXES, delegate_cgroups
 from app.config import Settings
 from app.errors import Invalid, PanelError
 from app.processes.programs import Program, all_programs
@@ -30,7 +30,8 @@ def main() -> int:
         if name == "migrate":
             return _migrate(settings)
         if name == "prepare":
-            delegate_builds(WORKER_USER)
+            for purpose in (BUILDS, SANDBOXES):
+                delegate_cgroups(purpose, WORKER_USER)
             return 0
         programs = {program.name: program for program in all_programs(settings)}
         if name not in programs:

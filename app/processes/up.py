@@ -20,7 +20,7 @@ from app.config import Settings, kept_secret
 from app.errors import Invalid, PanelError, Unavailable
 from app.processes.accounts import Accounts, prepare_accounts, prepare_directories
 from app.processes.demo import Demo, make_demo
-from app.processes.programs import ingress_programs, panel_programs
+from app.processes.programs import as_family, ingress_programs, panel_programs
 from app.processes.supervisor import ROOT, Supervisor
 
 ENGINE_SECONDS = 60
@@ -53,13 +53,14 @@ def _run(settings: Settings) -> int:
     kept_secret(settings.data_dir / "secrets" / "ingress.token")
     prepare_directories(settings, accounts)
     _say("Container engine", lambda: _ensure_engine(settings))
-    accounts.delegate_builds()
+    accounts.delegate_cgroups()
     _say("Base image", lambda: _ensure_base_images(settings))
     _say("Database", lambda: _flask(settings, "panel", "migrate"))
     prepare_directories(settings, accounts)  # what migrating made belongs to the processes too
     bare = {name: environment[name] for name in INGRESS_NAMES if name in environment}
     ingress.start(ingress_programs(settings), bare | accounts.ingress(), accounts)
-    pid = panel.start(panel_programs(settings), environment, accounts)
+    programs = as_family(panel_programs(settings))
+    pid = panel.start(programs, environment | accounts.family(), accounts)
     stop = _on_signals()
     try:
         _say("Panel", lambda: _wait_for(f"{settings.panel_url}/health/"))

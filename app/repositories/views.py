@@ -7,17 +7,14 @@ from collections.abc import Iterator, Mapping
 from flask import Blueprint, Response, request, stream_with_context
 from flask.typing import ResponseReturnValue
 
-from app.accounts.models import AccessToken
-from app.accounts.operations import USE_NOTED_EVERY, note_token_use
-from app.accounts.queries import find_access_token
+from app.accounts.shown_tokens import find_shown_token
 from app.adapters.git import GitService
 from app.adapters.git.cgi import CgiResponse, run_cgi
 from app.adapters.git.commands import parse_http_request
 from app.audit.operations import acting_through
 from app.errors import PanelError
-from app.extensions import db, now
+from app.extensions import db
 from app.installation import installation
-from app.names import fold_email
 from app.repositories.access import Tips, authorise_git, finish_push
 from app.transactions import unit_of_work
 from app.web.access import public
@@ -41,7 +38,7 @@ CGI_HEADERS = (
 @public
 def serve(slug: str) -> ResponseReturnValue:
     """Hand one request of a Git client to Git. The token is the guard here, not the session."""
-    token = _find_token()
+    token = find_shown_token(request.authorization)
     if token is None:
         return _ask_for_token()
     acting_through(f"token {token.name}")
@@ -51,20 +48,6 @@ def serve(slug: str) -> ResponseReturnValue:
         return _stream(key, service, slug, token.user_id)
     except PanelError as error:
         return Response(error.sentence + "\n", error.status, mimetype="text/plain")
-
-
-def _find_token() -> AccessToken | None:
-    """The token shown; the user name must be the address of the same person."""
-    given = request.authorization
-    if given is None or given.type != "basic" or not given.password:
-        return None
-    token = find_access_token(given.password)
-    if token is None or token.user.email != fold_email(given.username or ""):
-        return None
-    if token.last_used_at is None or now() - token.last_used_at > USE_NOTED_EVERY:
-        with unit_of_work():
-            note_token_use(token)
-    return token
 
 
 def _ask_for_token() -> Response:

@@ -35,4 +35,8 @@ STATUSES = {
     "taken": Status(_l("Proved by somebody else"), "red", "x"),
     "undeployed": Status(_l("From the next deployment on"), "blue", "rocket"),
     "served": Status(_l("Served"), "green", "check"),
+    "alpha": Status(_l("Alpha"), "secondary", "flask"),
+    "beta": Status(_l("Beta"), "yellow", "flask"),
+    "stable": Status(_l("Stable"), "green", "circle-check"),
+    "yanked": Status(_l("Yanked"), "red", "ban"),
 }

@@ -20,6 +20,7 @@ from app.adapters.image_builder.fake import FakeImageBuilder
 from app.adapters.job_queue.fake import FakeJobQueue
 from app.adapters.mail.fake import FakeMailer
 from app.adapters.outbound.fake import FakeOutbound
+from app.addons.builtin import publish_plugins
 from app.cli import create_app
 from app.config import Settings, kept_secret
 from app.extensions import db
@@ -78,6 +79,7 @@ def running_panel(directory: Path) -> Iterator[Panel]:
             seed_regions()
             seed_feed("local", "token of the ingress node")
             seed_plans()
+            publish_plugins()
     server = make_server(
         "127.0.0.1",
         port,

@@ -276,7 +276,7 @@ def seed_agency(app: Flask) -> Agency:
 def _operate(owner: User) -> None:
     """The owner looks after the installation too: processes report, an incident is over."""
     owner.is_operator = True
-    for component in ("scheduler", "worker", "observer", "ssh"):
+    for component in ("scheduler", "worker", "observer", "ssh", "asker"):
         report_alive(component)
     db.session.execute(db.update(IngressNode).values(seen_at=now(), loaded_version=1))
     report_alive("engine", "local", {"version": "27.5.1", "containers": 14, "running": 12})

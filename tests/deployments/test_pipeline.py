@@ -98,7 +98,7 @@ def failing_at(panel: Panel) -> dict[str, Callable[[], None]]:
             report_loaded(node, 0, load_feed().epoch)
 
     return {
-        "check_out": remove_dockerfile,
+        "write_build_context": remove_dockerfile,
         "build_image": lambda: panel.builder.fail_next(BuildFailed("“RUN x” ended with code 1.")),
         "release": expose_nothing,
         "run_release_commands": refuse_command,
@@ -115,7 +115,7 @@ def void(value: object) -> None:
 
 
 SENTENCES = {
-    "check_out": "There is no Dockerfile",
+    "write_build_context": "There is no Dockerfile",
     "build_image": "“RUN x” ended with code 1.",
     "release": "The image opens no port",
     "run_release_commands": "The release command “Migrate” failed with exit code 3.",

@@ -17,7 +17,8 @@ import pytest
 from app.adapters.engine import Limits
 from app.adapters.engine.docker import DockerEngine
 from app.adapters.image_builder import BuildCancelled, BuildFailed, BuildTimedOut
-from app.adapters.image_builder.build_cgroup import CGROUPS, build_cgroup
+from app.adapters.cgroups import CGROUPS
+from app.adapters.image_builder.build_cgroup import build_cgroup
 from app.adapters.image_builder.docker import DockerImageBuilder
 from app.errors import Unavailable
 from tests.contracts.engine_fixtures import LIMITS, BuilderCase

@@ -9,14 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-PANEL_PROGRAMS = ("redis", "web", "worker", "scheduler", "observer", "ssh")
+PANEL_PROGRAMS = ("redis", "web", "worker", "asker", "scheduler", "observer", "ssh", "family")
 _MARKS = {
     "worker": ("worker.py", "dying_worker"),
     "web": ("gunicorn",),
     "redis": ("redis-server",),
+    "asker": ("app.processes.asker",),
+    "asker": ("app.processes.asker",),
     "scheduler": ("app.processes.scheduler",),
     "observer": ("app.processes.observer",),
     "ssh": ("app.processes.ssh",),
+    "family": ("app.processes.family",),
     "agent": ("app.processes.ingress_agent",),
     "proxy": ("traefik", "app.processes.ingress_proxy"),
     "supervisord": ("supervisord",),
@@ -47,11 +50,20 @@ def find_processes(data_dir: Path) -> Iterator[tuple[int, str]]:
             continue
         try:
             words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            words = _own_words((entry / "comm").read_text().strip(), words)
             is_redis = "redis-server" in words and f"{data_dir}/" in words
             if is_redis or mark in (entry / "environ").read_bytes().split(b"\0"):
                 yield int(entry.name), words
         except OSError:
             continue
+
+
+def _own_words(name: str, words: str) -> str:
+    """The command line; of one that the family has forked, which shares its parent's, the one it
+    would have by itself."""
+    if "app.processes.family" in words and name in _MARKS:
+        return _MARKS[name][0]
+    return words
 
 
 def kill_until_none(pids: Callable[[], list[int]]) -> None:

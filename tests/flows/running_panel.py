@@ -36,7 +36,7 @@ from app.lifecycle.operations import NewApplication, create_application
 from app.organisations.operations import sign_up
 from app.organisations.queries import list_organisations
 from app.processes.accounts import Accounts, prepare_directories
-from app.processes.programs import Program, ingress_programs, panel_programs
+from app.processes.programs import Program, as_family, ingress_programs, panel_programs
 from app.processes.supervisor import ROOT, Supervisor
 from app.transactions import unit_of_work
 from tests.contracts.git_client import GitClient, make_ssh_key
@@ -111,7 +111,8 @@ class RunningPanel:
         self.app = create_app(self.settings)
         self.panel = Supervisor("panel", self.settings)
         self.ingress = Supervisor("ingress", self.settings)
-        self.worker_command: tuple[str, ...] = (sys.executable, "worker.py")
+        self.worker_command: tuple[str, ...] = ()
+        """Another one than the panel's own, which is forked with the rest of the family."""
 
     # ---- bringing up and down
 
@@ -141,10 +142,11 @@ class RunningPanel:
 
     def panel_programs(self) -> list[Program]:
         """The list of `make run`, with the worker the test wants."""
-        return [
-            replace(program, command=self.worker_command) if program.name == "worker" else program
-            for program in panel_programs(self.settings)
-        ]
+        programs = panel_programs(self.settings)
+        if self.worker_command:
+            own = {"command": self.worker_command, "module": ""}
+            programs = [replace(row, **own) if row.name == "worker" else row for row in programs]
+        return as_family(programs)
 
     def stop(self) -> None:
         """End every process and remove every container and network of this installation."""

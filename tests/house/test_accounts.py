@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.processes.accounts import MEMBERSHIPS, Accounts, prepare_accounts
+from app.processes.accounts import MEMBERSHIPS, PREFIX, Accounts, become, prepare_accounts
 from tests.engine.private_engine import PrivateEngine
 
 ROOT = Path(__file__).parents[2]
@@ -49,3 +50,38 @@ def test_no_process_keeps_the_rights_of_root(separate: Accounts, account: str) -
     command = [*separate.prefix(account), "/usr/bin/python3", "-c", show]
     printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
     assert "0" not in printed.split()
+
+
+@pytest.mark.parametrize("account", MEMBERSHIPS)
+def test_who_is_forked_becomes_the_same_user_for_good(separate: Accounts, account: str) -> None:
+    """The panel's own processes are not started by a command: they turn into their user."""
+    expected = subprocess.run(
+        [*separate.prefix(account), "/usr/bin/python3", "-c", _SHOW_IDENTITY],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    ).stdout
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            become(separate, account)
+            os.dup2(writing, 1)
+            os.execv("/usr/bin/python3", ["python3", "-c", _SHOW_IDENTITY])
+        finally:
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        shown = answer.read()
+    os.waitpid(child, 0)
+    assert shown == expected
+    assert str(pwd.getpwnam(PREFIX + account).pw_uid) in shown
+
+
+_SHOW_IDENTITY = """
+import os, re
+words = open("/proc/self/status").read()
+print(os.getresuid(), os.getresgid(), sorted(os.getgroups()))
+print(re.findall(r"(?m)^(?:NoNewPrivs|CapEff|CapPrm):.*", words))
+"""

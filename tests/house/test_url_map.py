@@ -26,6 +26,11 @@ PUBLIC = {
     "recovery.forgotten_password",
     "recovery.new_password",
     "recovery.open_reset_link",
+    # Programs show a token, which the views themselves check; pip knows a secret address.
+    "legacy.addons",
+    "legacy.register",
+    "legacy.serve",
+    "legacy.upload",
     # A Git client shows a token, which the view itself checks.
     "repositories.serve",
     "repositories.upload_pack",

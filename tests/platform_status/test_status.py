@@ -23,7 +23,7 @@ from app.platform_status.queries import State, state_of
 from app.routes.models import IngressNode
 from tests.panel import ALICE, BOB, Panel, copy_panel, make_settings, user_of
 
-PROCESSES = ("scheduler", "queue", "worker", "observer", "ssh", "engine")
+PROCESSES = ("scheduler", "queue", "worker", "observer", "ssh", "asker", "engine")
 
 
 def everything_reports(panel: Panel) -> None:
@@ -62,6 +62,7 @@ def test_all_is_well(panel: Panel) -> None:
         ("queue", "deployments"),
         ("observer", "logs"),
         ("ssh", "git"),
+        ("asker", "addons"),
         ("engine", "engine"),
     ],
 )

@@ -7,7 +7,7 @@ get commits, archives and commands to run. Another storage node would change thi
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Protocol
@@ -46,6 +46,10 @@ class ServeCommand:
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     directory: str
+
+
+class Program(bytes):
+    """Content for `RepositoryStore.commit` of a file that can be executed."""
 
 
 class RepositoryStore(Protocol):
@@ -87,6 +91,16 @@ class RepositoryStore(Protocol):
         """One file's content at `commit`, None when it is not there."""
         ...
 
+    def list_files(self, key: str, commit: str, folder: str = "") -> Sequence[str]:
+        """Paths of all files at `commit` below `folder`, by name; empty for an unknown commit."""
+        ...
+
+    def read_files(
+        self, key: str, commit: str, paths: Collection[str]
+    ) -> Mapping[str, bytes | None]:
+        """Several files' contents by path, as `read_file` gives each, in one go."""
+        ...
+
     def commit(
         self,
         key: str,
@@ -99,6 +113,13 @@ class RepositoryStore(Protocol):
         """Write `changes` (None deletes) on top of `expected`, the tip as the caller saw it.
 
         Returns the new sha. Raises `Conflict` when the branch has moved meanwhile.
+        """
+        ...
+
+    def fast_forward(self, key: str, branch: str, commit: str, expected: str) -> None:
+        """Move `branch` from `expected`, its tip as the caller saw it, on to `commit`.
+
+        Raises `Conflict` when it has moved meanwhile, or has commits that `commit` has not.
         """
         ...
 

@@ -16,7 +16,7 @@ from git.objects.tree import Tree
 from gitdb.base import IStream  # type: ignore[import-untyped]
 from gitdb.exc import ODBError  # type: ignore[import-untyped]
 
-from app.adapters.git import Author
+from app.adapters.git import Author, Program
 from app.adapters.git.archives import list_tree
 from app.adapters.git.commands import NO_SHA, git_environment, is_valid_path
 from app.adapters.git.running import run_git
@@ -110,7 +110,8 @@ def _index_line(
         stored = repo.odb.store(IStream("blob", len(content), BytesIO(content)))
     except (ODBError, git.GitError, OSError) as error:
         raise Unavailable("The commit could not be written.") from error
-    mode = b"100755" if modes.get(name) == b"100755" else b"100644"
+    is_program = isinstance(content, Program) or modes.get(name) == b"100755"
+    mode = b"100755" if is_program else b"100644"
     return b"%b %b\t%b\0" % (mode, stored.hexsha, name)
 
 

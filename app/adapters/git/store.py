@@ -7,12 +7,13 @@ import datetime
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from app.adapters.git import Author, CommitInfo, GitService, ServeCommand
-from app.adapters.git.archives import open_archive
+from app.adapters.git.archives import list_tree, open_archive
+from app.adapters.git.blobs import read_blobs
 from app.adapters.git.commands import (
     NO_SHA,
     REPOSITORY_ATTRIBUTES,
@@ -26,9 +27,10 @@ from app.adapters.git.commands import (
 )
 from app.adapters.git.commits import move_branch, refuse_moved, write_commit
 from app.adapters.git.running import run_git
-from app.errors import Invalid, NotFound, Unavailable
+from app.errors import Conflict, Invalid, NotFound, Unavailable
 
 LARGEST_FILE = 5 * 1024 * 1024  # bytes `read_file` gives; it is for settings and forms, not media
+_FILE_MODES = frozenset({b"100644", b"100755"})
 _LOG_FORMAT = "--format=%H%x00%an%x00%ae%x00%ct%x00%s"
 
 
@@ -156,6 +158,25 @@ class DiskRepositoryStore:
             raise Invalid(f"“{path}” is larger than 5 MB.")
         return run_git(repository, ["cat-file", "blob", described[0]]).stdout
 
+    def list_files(self, key: str, commit: str, folder: str = "") -> Sequence[str]:
+        """Paths of all files at `commit` below `folder`, by name. Links and submodules are none,
+        and paths that are no UTF-8 are left out."""
+        repository = self._find(key)
+        if not is_sha(commit) or not _has_commit(repository, commit):
+            return []
+        start = f"{folder.rstrip('/')}/" if folder else ""
+        paths = [path for mode, _, path in list_tree(repository, commit) if mode in _FILE_MODES]
+        return sorted(
+            name for path in paths if (name := _text(path)) is not None and name.startswith(start)
+        )
+
+    def read_files(
+        self, key: str, commit: str, paths: Collection[str]
+    ) -> Mapping[str, bytes | None]:
+        """Several files' contents by path; see `read_file`."""
+        repository = self._find(key)
+        return read_blobs(repository, commit, paths, LARGEST_FILE)
+
     def commit(
         self,
         key: str,
@@ -176,6 +197,15 @@ class DiskRepositoryStore:
         if new != expected:
             move_branch(path, branch, new, expected or NO_SHA)
         return new
+
+    def fast_forward(self, key: str, branch: str, commit: str, expected: str) -> None:
+        """Move `branch` from `expected` on to `commit`, leaving nothing behind; see the protocol."""
+        path = self._find(key)
+        _check_branch(branch)
+        refuse_moved(branch, self.resolve(key, branch), expected)
+        if not is_sha(commit) or self.count(key, expected, commit):
+            raise Conflict(f"The branch “{branch}” has changes of its own.")
+        move_branch(path, branch, commit, expected)
 
     def size(self, key: str) -> int:
         """Bytes on disk, in whole blocks."""
@@ -222,6 +252,13 @@ def _make_shared(folder: Path) -> None:
     except FileExistsError:
         return
     folder.chmod(0o2770)
+
+
+def _text(path: bytes) -> str | None:
+    try:
+        return path.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _check_branch(name: str) -> None:

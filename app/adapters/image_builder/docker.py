@@ -21,6 +21,7 @@ from docker.errors import APIError
 from docker.utils import parse_repository_tag
 from requests import Response
 
+from app.adapters.cgroups import BUILDS, can_make_cgroups, cpu_quota
 from app.adapters.docker_api import DockerConnection, engine_errors
 from app.adapters.engine import ImageState
 from app.adapters.engine.answers import image_state, moment
@@ -30,7 +31,7 @@ from app.adapters.image_builder import (
     BuildRequest,
     BuildTimedOut,
 )
-from app.adapters.image_builder.build_cgroup import build_cgroup, can_make_cgroups, cpu_quota
+from app.adapters.image_builder.build_cgroup import build_cgroup
 from app.adapters.image_builder.journal import Journal, sweep
 from app.adapters.image_builder.progress import Progress, refused_build
 from app.errors import PanelError, Unavailable
@@ -62,7 +63,7 @@ class DockerImageBuilder:
             self._connection.is_local()
             and facts.get("CgroupDriver") == "cgroupfs"
             and facts.get("KernelVersion") == os.uname().release
-            and can_make_cgroups()
+            and can_make_cgroups(BUILDS)
         )
 
     def build(

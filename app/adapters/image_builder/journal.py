@@ -13,8 +13,8 @@ from pathlib import Path
 from docker.errors import APIError
 from docker.errors import NotFound as NoSuchObject
 
+from app.adapters.cgroups import BUILDS
 from app.adapters.docker_api import DockerConnection, engine_errors
-from app.adapters.image_builder.build_cgroup import PREFIX
 
 
 class Journal:
@@ -64,7 +64,7 @@ def _remove_container(connection: DockerConnection, container: str, network: str
     api = connection.api()
     with suppress(NoSuchObject):
         settings = api.inspect_container(container)["HostConfig"]
-        in_group = f"/{PREFIX}" in settings.get("CgroupParent", "")
+        in_group = f"/{BUILDS.prefix}" in settings.get("CgroupParent", "")
         if in_group or settings.get("NetworkMode") == network:
             api.remove_container(container, v=True, force=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -54,6 +54,9 @@ class _Addon(msgspec.Struct, forbid_unknown_fields=True):
     meta: _AddonMeta
     install: dict[str, Any] = msgspec.field(default_factory=dict)
     config: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+
+
+Shape = TypeVar("Shape", _App, _Addon)
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def _listed(key: str, entry: _Listed) -> ListedAddon:
     return ListedAddon(key, name, version, entry.manager, sha256)
 
 
-def _shaped[Shape: _App | _Addon](content: bytes, name: str, shape: type[Shape]) -> Shape:
+def _shaped(content: bytes, name: str, shape: type[Shape]) -> Shape:
     node = read_yaml(content, name)
     try:
         found = msgspec.convert(_without_empty(node), shape, strict=True)

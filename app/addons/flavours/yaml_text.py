@@ -101,4 +101,5 @@ class _Builder:
             raise Invalid(self._sentence(event, problem))
 
     def _sentence(self, event: yaml.Event, problem: str) -> str:
-        return f"“{self.name}” {problem}, in line {event.start_mark.line + 1}."
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        return f"“{self.name}” {problem}, in line {line}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.deployments.models import DeploymentKind
 from app.deployments.pipeline.build_image import BuildImage
 from app.deployments.pipeline.check_out import CheckOut
+from app.deployments.pipeline.collect_contributions import CollectContributions
 from app.deployments.pipeline.release import WriteRelease
 from app.deployments.pipeline.retire import Retire
 from app.deployments.pipeline.run_release_commands import RunReleaseCommands
@@ -12,9 +13,12 @@ from app.deployments.pipeline.start_containers import StartContainers
 from app.deployments.pipeline.step import Step
 from app.deployments.pipeline.switch_traffic import SwitchTraffic
 from app.deployments.pipeline.wait_until_healthy import WaitUntilHealthy
+from app.deployments.pipeline.write_build_context import WriteBuildContext
 
 DEPLOY: tuple[Step, ...] = (
     CheckOut(),
+    CollectContributions(),
+    WriteBuildContext(),
     BuildImage(),
     WriteRelease(),
     RunReleaseCommands(),

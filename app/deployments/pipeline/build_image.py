@@ -23,9 +23,10 @@ class BuildImage(Step):
     title = "Build"
 
     def plan(self, context: Context) -> None:
-        """Live takes the image that exists of this commit (C6); others build anew."""
+        """Live takes the image that exists of this commit (C6), if addons added the same to it;
+        others build anew."""
         subject = context.subject
-        build = queries.find_build(subject.application_id, subject.commit)
+        build = queries.find_build(subject.application_id, subject.commit, context.additions)
         if subject.is_live and build:
             context.build_id = build.id
             context.image, context.image_tag = build.image, build.tag
@@ -71,6 +72,7 @@ class BuildImage(Step):
             application_id=subject.application_id,
             environment_id=subject.environment_id,
             commit=subject.commit,
+            additions=context.additions,
             image=context.image,
             tag=context.image_tag,
             exposed_ports=list(context.exposed_ports),

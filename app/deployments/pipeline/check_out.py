@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
-import tarfile
 
 from app.deployments.pipeline.context import Context
 from app.deployments.pipeline.step import Step
-from app.errors import Invalid, Unavailable
-
-DOCKERFILE = "Dockerfile"
+from app.errors import Unavailable
 
 
 class CheckOut(Step):
@@ -35,7 +31,6 @@ class CheckOut(Step):
             raise Unavailable("No space left on device.") from error
         size = context.context_file.stat().st_size
         context.log.line(f"Commit {subject.commit[:12]}, {size / 1024**2:.1f} MB of files")
-        _require_dockerfile(context)
 
     def undo(self, context: Context) -> None:
         context.context_file.unlink(missing_ok=True)
@@ -52,14 +47,3 @@ def _refuse_a_full_disk(context: Context) -> None:
             f"The disk is almost full: {free:.1f} GB are free, a build needs "
             f"{needed / 1024**3:.1f} GB. An operator must make room."
         )
-
-
-def _require_dockerfile(context: Context) -> None:
-    with tarfile.open(context.context_file) as archive:
-        for member in archive:
-            if os.path.normpath(member.name) == DOCKERFILE:
-                return
-    raise Invalid(
-        "There is no Dockerfile at the top of the repository. Add one: it tells how to build "
-        "the site."
-    )

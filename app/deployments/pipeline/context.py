@@ -16,6 +16,9 @@ from app.adapters.engine import (
     Limits,
     NetworkSpec,
 )
+from app.addons.collecting import Asked
+from app.addons.contributions import Collected
+from app.addons.in_commit import CommitFiles
 from app.deployments.deployment_log import DeploymentLog
 from app.deployments.models import Deployment, DeploymentKind, Release
 from app.deployments.receipts import Measured, Prober
@@ -67,6 +70,10 @@ class Context:
     lost: threading.Event = field(default_factory=threading.Event)
     began_at: datetime.datetime = field(default_factory=now)
     # ---- left by steps
+    files: CommitFiles | None = None
+    asked: Asked = field(default_factory=Asked)
+    additions: str = ""
+    """What stands for all that the build context has beyond the commit."""
     build_id: int | None = None
     build_seconds: float = 0
     is_image_reused: bool = False
@@ -92,6 +99,18 @@ class Context:
         """Where CheckOut puts the build context."""
         directory = self.installation.settings.data_dir / "tmp"
         return directory / f"context-{self.subject.deployment_uuid}.tar"
+
+    @property
+    def commit_files(self) -> CommitFiles:
+        """Set by CollectContributions."""
+        if self.files is None:
+            raise RuntimeError("no step has read the commit yet")
+        return self.files
+
+    @property
+    def collected(self) -> Collected:
+        """What addons bring together."""
+        return self.asked.collected
 
     @property
     def build_journal(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from app.deployments import operations
@@ -98,13 +98,20 @@ def recover(deployment_id: int) -> None:
     with _leased(context, token):
         context.log.line(LOST)
         if POINT_OF_NO_RETURN in done:
-            outcome = _run_steps(context, steps[len(done) :], token)
+            outcome = _run_steps(context, _after(steps, done), token)
             if outcome.status == DeploymentStatus.SUCCEEDED:
                 outcome = Outcome(DeploymentStatus.SUCCEEDED, FINISHED)
         else:
             _undo(context, begun, token)
             outcome = Outcome(DeploymentStatus.FAILED, LOST, "Deploy again.")
         _finish(context, outcome, token)
+
+
+def _after(steps: tuple[Step, ...], done: Collection[str]) -> tuple[Step, ...]:
+    """What follows the last step that is done. An older Moonbase may have begun the story, without
+    the steps that came to it since."""
+    last = max(number for number, step in enumerate(steps) if step.name in done)
+    return steps[last + 1 :]
 
 
 def _let_waiting_heartbeats_through() -> None:

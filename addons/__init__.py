@@ -1,0 +1,1 @@
+"""The addons that come with Moonbase: a folder each, which imports `app.addons.api` only."""

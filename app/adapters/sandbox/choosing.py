@@ -1,0 +1,31 @@
+"""Which sandbox this machine can make: tried, not guessed."""
+
+from __future__ import annotations
+
+from app.adapters.sandbox import Question, Sandbox, SandboxFailed, Topic
+from app.adapters.sandbox.bubblewrap import BubblewrapSandbox
+from app.adapters.sandbox.container import ContainerSandbox
+from app.errors import PanelError, Unavailable
+
+_PROBE = Question(Topic.DESCRIBE, "aldryn", "")
+
+
+def choose_sandbox(docker_url: str | None = None) -> Sandbox:
+    """Bubblewrap where it works, else containers of the engine at `docker_url` (None: no engine).
+
+    `Unavailable` with both reasons when neither does: code of packages then runs nowhere.
+    """
+    refusals = []
+    candidates: list[Sandbox] = [BubblewrapSandbox()]
+    if docker_url is not None:
+        candidates.append(ContainerSandbox(docker_url))
+    for candidate in candidates:
+        try:
+            candidate.ask(_PROBE)
+        except SandboxFailed as error:
+            refusals.append(f"{error.sentence} {error.detail}".strip())
+        except PanelError as error:
+            refusals.append(error.sentence)
+        else:
+            return candidate
+    raise Unavailable(f"Addons cannot be asked on this machine: {' '.join(refusals)}")

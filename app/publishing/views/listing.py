@@ -1,0 +1,25 @@
+"""The addons of a site, at a glance."""
+
+from __future__ import annotations
+
+from flask.typing import ResponseReturnValue
+
+from app.permissions import Permission
+from app.publishing.queries import list_removals, load_addon_cards, load_places
+from app.publishing.views.blueprints import application_pages, open_desk
+from app.web.access import requires
+
+
+@application_pages.get("/addons/")
+@requires(Permission.APPLICATION_READ)
+def addons(slug: str) -> ResponseReturnValue:
+    desk = open_desk(slug)
+    places = load_places(desk.application)
+    cards = load_addon_cards(desk.application, places)
+    return desk.show(
+        "publishing/addons.html",
+        cards=cards,
+        places=places,
+        waiting=[card for card in cards if card.is_waiting],
+        removals=list_removals(desk.application.id, places),
+    )
