@@ -39,6 +39,7 @@ bench: ## run all benchmarks, or one: make bench NAME=pages
 lock: ## pin the requirements again, with hashes
 	.venv/bin/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 requirements.in -o requirements.txt
 	.venv/bin/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	.venv/bin/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 tests/clients/requirements.in -o tests/clients/requirements.txt
 
 production-check: ## bring docker-compose up from nothing, use it, take it down (5 minutes, needs an engine)
 	@setup/install.sh test

@@ -41,6 +41,7 @@ from app.overview.views import blueprint as overview_blueprint
 from app.platform_status.operator_views import blueprint as operator_blueprint
 from app.platform_status.views import blueprint as status_blueprint
 from app.publishing.flavour_views import blueprint as flavours_blueprint
+from app.publishing.views import application_pages, site_pages
 from app.repositories.views import blueprint as repositories_blueprint
 from app.routes.domain_views import blueprint as domains_blueprint
 from app.routes.views import blueprint as routes_blueprint
@@ -75,6 +76,8 @@ PAGES = (
     deployments_blueprint,
     repositories_blueprint,
     flavours_blueprint,
+    application_pages,
+    site_pages,
     legacy_blueprint,
     audit_blueprint,
     status_blueprint,

@@ -73,6 +73,19 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     echo "$wanted" >"$stamp"
 fi
 
+# Command lines of others, which the tests run: in an environment of their own, as people have them.
+if [ "$purpose" = test ]; then
+    lock=tests/clients/requirements.txt
+    stamp=.venv-clients/.installed
+    wanted=$(sha256sum <$lock | cut -d' ' -f1)
+    if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+        echo "  Command lines of others"
+        [ -x .venv-clients/bin/python ] || "$python" -m venv .venv-clients
+        .venv-clients/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r $lock
+        echo "$wanted" >"$stamp"
+    fi
+fi
+
 # Other users run the panel but may not write here: compiled once, processes start faster.
 .venv/bin/python -m compileall -q app base_images wsgi.py worker.py
 

@@ -29,7 +29,8 @@ class About(StrEnum):
     APPLICATION = "application"
     ORGANISATION = "organisation"
     CREATION = "creation"
-    """Of an application: the organisation stands in the form."""
+    """Of an application or an addon: the organisation stands in the form."""
+    ADDON = "addon"
     ACCOUNT = "account"
     INSTALLATION = "installation"
 
@@ -49,7 +50,7 @@ class On(StrEnum):
 
 STREAMS = {"environments.log_stream", "deployments.events"}
 """Asked with HEAD: the guard is the same, and no thread is held."""
-NAMING = {"slug", "name", "kind"}
+NAMING = {"slug", "name", "kind", "package_name"}
 """Arguments that name a place; all others name a row in it."""
 DONE = frozenset({200, 302, 303})
 SEEN = frozenset({200, 302, 303, 400})
@@ -257,8 +258,10 @@ def about_of(app: Flask, rule: Rule) -> About:
         return About.ORGANISATION
     if permission == Permission.INSTALLATION_OPERATE:
         return About.INSTALLATION
-    if permission == Permission.APPLICATION_CREATE:
+    if permission in (Permission.APPLICATION_CREATE, Permission.ADDON_CREATE):
         return About.CREATION
+    if rule.rule.startswith(("/marketplace/<package_name>/", "/addons/<package_name>/")):
+        return About.ADDON
     if permission == Permission.ACCOUNT_OWN:
         return About.ACCOUNT
     raise LookupError(f"{rule.endpoint} is about nothing that `about_of` in tests/matrix.py knows")

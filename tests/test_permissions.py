@@ -17,6 +17,7 @@ from werkzeug.routing import Rule
 
 from app.accounts.models import AccessToken, Passkey, SignIn, SSHKey, User
 from app.accounts.operations import add_ssh_key, create_access_token
+from app.addons.models import AddonCollaborator
 from app.applications.models import Collaborator
 from app.deployments.models import Deployment, Release
 from app.domains.models import Domain
@@ -36,6 +37,7 @@ from app.runtime.operations import add_release_command
 from app.variables.models import VariableChange
 from app.variables.operations import set_variable
 from app.web.access import requires
+from tests.addons import samples
 from tests.addons.flavours import laravel
 from tests.deployments import site
 from tests.matrix import About, Matrix, On, guarded
@@ -85,7 +87,7 @@ WORKING = LOOKING | {
     "deployment.create",
     "addons.update",
 }
-MEMBER = {"organisation.read", "application.create"}
+MEMBER = {"organisation.read", "application.create", "addon.create"}
 OF_OWNERS = {"organisation.update", "organisation.delete"}
 ON_MOON: dict[Person, set[str]] = {
     ALICE: ALL,
@@ -103,6 +105,10 @@ ON_DEMO = {
     BOB: LOOKING | MEMBER,
     EVE: CONTENT,
 }
+USING = {"addon.read", "addon.install"}
+MAKING = USING | {"addon.update", "addon.upload", "addon_collaborators.update"}
+ON_ADDON = {ALICE: MAKING, ADAM: MAKING, DORA: MAKING, BOB: USING}
+"""On `moon-forms`, which is private: Dora can update it, Bob may use it."""
 EXCEPTIONS = {
     ("organisations.leave", ALICE): 400,  # the last owner
     ("organisations.leave", ADAM): 403,  # administrators do not remove themselves
@@ -131,6 +137,16 @@ FORMS: dict[str, Form | Callable[[Person | None, On], Form]] = {
         "slug": "new-one",
         "starter": "blank",
     },
+    "addons.register": lambda person, on: {
+        "organisation": "moon" if on == On.OWN else "charlie",
+        "package_name": "new-one",
+        "name": "New",
+        "licence": "MIT",
+    },
+    "addons.settings": {"name": "Another", "audience": "private"},
+    "addons.set_collaborator": {"email": RITA.email},
+    "addon_versions.move": {"channel": "beta"},
+    "addon_versions.yank": {"reason": "It is broken."},
     "applications.add_collaborator": {"email": RITA.email, "access": "viewer"},
     "runtime.set_variable": {"name": "NAME", "value": "x"},
     "runtime.preview_copies": {"to": "live", "names": "COLOUR"},
@@ -157,7 +173,8 @@ def rights(about: About, person: Person, on: On) -> set[str] | None:
         return {"installation.operate"} if person == OLGA else None
     if on in (On.FOREIGN, On.TRASHED_APPLICATION):
         return None
-    return (ON_DEMO if about == About.APPLICATION else ON_MOON).get(person)
+    known = {About.APPLICATION: ON_DEMO, About.ADDON: ON_ADDON}
+    return known.get(about, ON_MOON).get(person)
 
 
 def busy_panel(template: Path, home: Path) -> Panel:
@@ -181,6 +198,9 @@ def busy_panel(template: Path, home: Path) -> Panel:
         alice.passkeys.append(stick)
         sign_up(OLGA.email, OLGA.name, PASSWORD).is_operator = True
         open_incident("Slow", Impact.NOTICE, "Something is slow.", user_of(OLGA))
+        samples.settle_addon(alice)
+        theirs = samples.make_addon(organisation("charlie"), user_of(CHARLIE), "charlies")
+        samples.add_version(theirs, "9.9")
     site.request(panel, "live")
     with panel.work():
         fill_the_trash(panel)
@@ -205,6 +225,7 @@ def values(rule: Rule, on: On) -> Mapping[str, object]:
     where one argument means different things."""
     is_organisation = rule.rule.startswith("/organisations/")
     is_theirs = on in (On.FOREIGN, On.FOREIGN_ROWS)
+    addon = samples.addon_of()
     places = ("moon", "charlie") if is_organisation else ("demo", "other")
     deployments = db.select(Deployment.uuid).order_by(Deployment.id)
     members = db.select(Member.id).where(Member.organisation_id == organisation().id)
@@ -217,6 +238,8 @@ def values(rule: Rule, on: On) -> Mapping[str, object]:
         "uuid": first(deployments),
         "release_uuid": first(db.select(Release.uuid).order_by(Release.id)),
         "domain_uuid": first(db.select(Domain.uuid).where(Domain.host == "demo.example.com")),
+        "package_name": "charlies" if is_theirs else addon.package_name,
+        "number": "1.0",
         "command_id": first(db.select(ReleaseCommand.id)),
         "change_id": first(db.select(VariableChange.id)),
         "collaborator_id": first(db.select(Collaborator.id)),
@@ -246,6 +269,11 @@ IN_TRASH = {
     "domain": lambda: db.select(Domain.uuid).where(Domain.trashed_at.is_not(None)),
 }
 BY_ENDPOINT: dict[str, dict[str, Query]] = {
+    "addons.remove_collaborator": {
+        "collaborator_id": lambda: db.select(AddonCollaborator.id).order_by(
+            AddonCollaborator.id.desc()
+        )
+    },
     "deployments.cancel": {
         "uuid": lambda: db.select(Deployment.uuid).order_by(Deployment.id.desc())
     },

@@ -54,14 +54,77 @@ HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*\Z")
 BASE = """\
 FROM moonbase/python:3.11
 WORKDIR /app
+ENV PIP_USE_PEP517=1
 """
-# The packages are there at a deployment only, and a pattern that finds nothing is no error.
-PYTHON = """\
-COPY requirements.* .moonbase/packages/* /app/.moonbase/packages/
-RUN pip install --use-pep517 --requirement .moonbase/packages/requirements.in
-"""
-SOURCE = "COPY . /app\n"
-STATIC = "RUN DJANGO_MODE=build python manage.py collectstatic --noinput\n"
+"""The sections behind it hold what the panel writes for every site with Python packages. Some
+packages come as source, and this image has no setuptools of its own: pip fetches what they need."""
+
+FIELDS = (
+    Field("site_title", "Title of the site", initial="My site", max_length=100),
+    Field(
+        "language",
+        "Language",
+        FieldType.SELECT,
+        initial="en",
+        choices=LANGUAGES,
+        help_text="Of dates, numbers and of Django's own texts.",
+    ),
+    Field(
+        "time_zone",
+        "Time zone",
+        initial="UTC",
+        help_text="A name such as Europe/Zurich or America/New_York.",
+    ),
+    Field(
+        "web_workers",
+        "Web workers",
+        FieldType.NUMBER,
+        initial=2,
+        min_value=1,
+        max_value=16,
+        variable="WEB_CONCURRENCY",
+        help_text="How many requests one container answers at the same time.",
+    ),
+    Field(
+        "hash_static_files",
+        "Let browsers keep static files for ever",
+        FieldType.CHECKBOX,
+        required=False,
+        initial=True,
+        help_text="Each file's name then holds a hash of its content.",
+        visibility=Visibility.ADVANCED,
+    ),
+    Field(
+        "more_hosts",
+        "More host names",
+        required=False,
+        initial="",
+        max_length=1000,
+        help_text="Besides the domains of the site, with commas between; .example.com "
+        "stands for all below it.",
+        visibility=Visibility.ADVANCED,
+    ),
+    Field(
+        "has_aldryn_addons",
+        "Load addons with an aldryn_config.py",
+        FieldType.CHECKBOX,
+        required=False,
+        initial=True,
+        help_text="Installs aldryn-addons and aldryn-client. Without them a build is "
+        "some seconds shorter.",
+        visibility=Visibility.ADVANCED,
+    ),
+    Field(
+        "https_only",
+        "Only over HTTPS",
+        FieldType.CHECKBOX,
+        required=False,
+        initial=False,
+        help_text="Visitors are sent to https://, cookies go nowhere else. Switch it on once all "
+        "domains have a certificate.",
+        visibility=Visibility.ADVANCED,
+    ),
+)
 
 
 @hookimpl
@@ -84,7 +147,7 @@ def addon_info() -> AddonInfo:
                 "DATABASE_URL",
             ),
             writes_variables=("WEB_CONCURRENCY",),
-            slots=(Slot.DOCKER_FROM, Slot.PYTHON, Slot.SOURCE, Slot.STATIC),
+            slots=(Slot.DOCKER_FROM,),
             files=tuple(ONCE),
             has_release_commands=True,
             has_requirements=True,
@@ -94,62 +157,7 @@ def addon_info() -> AddonInfo:
 
 @hookimpl
 def settings_form() -> tuple[Field, ...]:
-    return (
-        Field("site_title", "Title of the site", initial="My site", max_length=100),
-        Field(
-            "language",
-            "Language",
-            FieldType.SELECT,
-            initial="en",
-            choices=LANGUAGES,
-            help_text="Of dates, numbers and of Django's own texts.",
-        ),
-        Field(
-            "time_zone",
-            "Time zone",
-            initial="UTC",
-            help_text="A name such as Europe/Zurich or America/New_York.",
-        ),
-        Field(
-            "web_workers",
-            "Web workers",
-            FieldType.NUMBER,
-            initial=2,
-            min_value=1,
-            max_value=16,
-            variable="WEB_CONCURRENCY",
-            help_text="How many requests one container answers at the same time.",
-        ),
-        Field(
-            "hash_static_files",
-            "Let browsers keep static files for ever",
-            FieldType.CHECKBOX,
-            required=False,
-            initial=True,
-            help_text="Each file's name then holds a hash of its content.",
-            visibility=Visibility.ADVANCED,
-        ),
-        Field(
-            "more_hosts",
-            "More host names",
-            required=False,
-            initial="",
-            max_length=1000,
-            help_text="Besides the domains of the site, with commas between; .example.com "
-            "stands for all below it.",
-            visibility=Visibility.ADVANCED,
-        ),
-        Field(
-            "has_aldryn_addons",
-            "Load addons with an aldryn_config.py",
-            FieldType.CHECKBOX,
-            required=False,
-            initial=True,
-            help_text="Installs aldryn-addons and aldryn-client. Without them a build is "
-            "some seconds shorter.",
-            visibility=Visibility.ADVANCED,
-        ),
-    )
+    return FIELDS
 
 
 @hookimpl
@@ -180,12 +188,7 @@ def contribute_requirements(site: Site) -> tuple[Requirement, ...]:
 
 @hookimpl
 def contribute_dockerfile(site: Site) -> tuple[Fragment, ...]:
-    return (
-        Fragment(Slot.DOCKER_FROM, BASE),
-        Fragment(Slot.PYTHON, PYTHON),
-        Fragment(Slot.SOURCE, SOURCE),
-        Fragment(Slot.STATIC, STATIC),
-    )
+    return (Fragment(Slot.DOCKER_FROM, BASE),)
 
 
 @hookimpl

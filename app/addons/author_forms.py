@@ -36,7 +36,7 @@ class NewAddonForm(PanelForm):
         render_kw={"autocapitalize": "none", "spellcheck": "false"},
     )
     name = StringField(_l("Name"), [DataRequired()])
-    licence = SelectField(_l("Licence"), choices=[NO_LICENCE, *LICENCES])
+    licence = SelectField(_l("Licence"), choices=[NO_LICENCE, *LICENCES], default="")
     organisation = SelectField(_l("Organisation"))
 
     def wanted(self) -> NewAddon:

@@ -24,6 +24,7 @@ from sqlalchemy import select
 from app.addons import api
 from app.addons.models import Addon, AddonVersion, Audience, Channel, PackageKind
 from app.addons.packages.names import fold_name
+from app.addons.packages.readme import render_readme
 from app.extensions import db, now
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 FOLDER = Path(__file__).parents[2] / "addons"
 ENTRY_POINTS = "moonbase.addons"
 PLUGIN = "plugin.py"
+README = "README.md"
 SUPERSEDED = "A newer version came with Moonbase."
 
 
@@ -118,7 +120,7 @@ def _plugin_of(module: ModuleType, place: str) -> Plugin:
     if place.startswith("addons/") and info.package_name != folder.name.replace("_", "-"):
         raise ValueError(f"the folder of {info.package_name} has another name")
     fields = tuple(_one(manager.hook.settings_form()) or ())
-    readme = folder / "README.md"
+    readme = folder / README
     return Plugin(info, fields, readme.read_text() if readme.is_file() else "", manager)
 
 
@@ -161,7 +163,10 @@ def _publish_version(addon: Addon, plugin: Plugin) -> None:
     row.yanked_at, row.yank_reason = None, ""
     row.form = msgspec.to_builtins(plugin.fields)
     row.rights = msgspec.to_builtins(info.rights)
-    row.facts = {"installed_apps": [], "needs": list(info.needs), "warnings": []}
-    texts = {"readme": plugin.readme, "licence": info.licence}
-    if row.texts != texts:
-        row.texts = texts
+    row.facts = {"installed_apps": [], "needs": list(info.needs), "has_package": False}
+    if (row.texts or {}).get("readme") != plugin.readme:
+        row.texts = {
+            "readme": plugin.readme,
+            "readme_html": render_readme(plugin.readme, README),
+            "licence": info.licence,
+        }

@@ -10,10 +10,11 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from app.adapters.sandbox import SandboxFailed
 from app.addons import api
 from app.addons.contributions import Collected, Contribution, Part, collect, with_fields
 from app.addons.in_commit import CommitFiles, CommittedAddon, read_addons
-from app.addons.models import AddonVersion, InstalledAddon
+from app.addons.models import AddonChange, AddonVersion, InstalledAddon
 from app.addons.queries import find_version
 from app.addons.questions import contribute
 from app.addons.rights import read_rights
@@ -84,10 +85,15 @@ def _part(
     version = _version_of(row, committed)
     fields = read_form(version)
     settings = settings_for_hooks(fields, committed.settings, place.own_names)
-    rights = read_rights(row.consented)
+    rights = read_rights(_agreed(row, version))
     name = row.addon.package_name
     told = api.Site(site.name, site.slug, site.stage, settings, site.files, site.addons)
-    answered = with_fields(ask(version, told), fields, settings)
+    try:
+        answered = with_fields(ask(version, told), fields, settings)
+    except SandboxFailed as failed:
+        raise Invalid(
+            f"The addon {name} cannot say what it adds to the site: {failed.sentence}"
+        ) from failed
     return Part(name, version.version, rights, answered)
 
 
@@ -102,6 +108,16 @@ def _version_of(row: InstalledAddon, committed: CommittedAddon) -> AddonVersion:
             f"{row.addon.package_name}, which is not known here. Install a known one."
         )
     return found
+
+
+def _agreed(row: InstalledAddon, version: AddonVersion) -> Mapping[str, Any]:
+    """The rights people agreed to: those of a version this site had once count for its commits,
+    which Live may still deploy."""
+    had = select(AddonChange.id).where(
+        AddonChange.installed_id == row.id, AddonChange.version_after == version.version
+    )
+    is_older = version.id != row.version_id and db.session.scalar(had.limit(1)) is not None
+    return version.rights if is_older else row.consented
 
 
 def read_form(version: AddonVersion) -> tuple[api.Field, ...]:

@@ -24,10 +24,10 @@ from app.variables.limits import check_value, clean_key
 
 PLATFORM_VARIABLES = frozenset(
     "SECRET_KEY STAGE DOMAIN DOMAIN_ALIASES DOMAIN_REDIRECTS GIT_BRANCH GIT_COMMIT SITE_NAME DEBUG "
-    "PORT DATABASE_URL".split()
+    "PORT DATABASE_URL BROKER_URL CACHE_URL".split()
 )
 """What the platform itself tells a site: no addon may."""
-PLATFORM_ENDINGS = ("_DATABASE_DSN", "_STORAGE_DSN")
+PLATFORM_ENDINGS = ("_DATABASE_DSN", "_STORAGE_DSN", "_BROKER_URL", "_CACHE_URL")
 """Of variables that services bring, after their prefix."""
 
 

@@ -32,4 +32,4 @@ def count_failures(addon_id: int) -> Mapping[int, int]:
         .where(AddonVersion.addon_id == addon_id)
         .group_by(AddonFailure.version_id)
     )
-    return dict(db.session.execute(query).tuples().all())
+    return dict(db.session.execute(query).all())

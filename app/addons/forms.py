@@ -53,10 +53,6 @@ class Entry:
     """Of a secret that is set: the tick that removes it."""
     is_set: bool = False
 
-    @property
-    def is_optional(self) -> bool:
-        return not (self.field.required or self.field.is_read_only or self.field.is_secret)
-
 
 class SettingsForm(PanelForm):
     """Base of the forms made by `build_form`; fields of the addon are called `setting-<name>`."""
@@ -96,7 +92,10 @@ class SettingsForm(PanelForm):
             elif field.is_read_only:
                 found[field.name] = self.stored.get(field.name, field.initial)
             else:
-                found[field.name] = value_of(field, self._fields[input_name(field)].data)
+                value = value_of(field, self._fields[input_name(field)].data)
+                was = self.stored.get(field.name)
+                # Nothing was there and nothing was entered: that is no change.
+                found[field.name] = was if value in ("", None) and was in ("", None) else value
         return found
 
     def secrets(self) -> dict[str, str | None]:
@@ -209,7 +208,7 @@ def help_of(field: api.Field) -> Markup:
 def _input(field: api.Field, value: api.Value, files: Sequence[str]) -> Field:
     """The WTForms field; its label is escaped where it is shown."""
     attributes = _attributes(field)
-    label, hint = field.label or field.name, help_of(field)
+    label, hint = _label(field), help_of(field)
     if field.is_secret:
         attributes |= {"autocomplete": "new-password", "spellcheck": "false"}
         kind = SecretArea if field.type == api.FieldType.LONG_TEXT else PasswordField
@@ -225,6 +224,14 @@ def _input(field: api.Field, value: api.Value, files: Sequence[str]) -> Field:
         return Choice(label, checks, choices=choices, description=hint, render_kw=attributes)
     kind = TextAreaField if field.type == api.FieldType.LONG_TEXT else StringField
     return kind(label, [_keepable], [_with_line_feeds], description=hint, render_kw=attributes)
+
+
+def _label(field: api.Field) -> str:
+    label = field.label or field.name
+    is_asked = not (field.required or field.is_secret or field.is_read_only)
+    if is_asked and field.type != api.FieldType.CHECKBOX:
+        return str(_("%(label)s (optional)", label=label))
+    return label
 
 
 def _attributes(field: api.Field) -> dict[str, Any]:

@@ -159,13 +159,13 @@ def load_offers(addons: Sequence[Addon]) -> list[Offer]:
 def count_sites(addon_ids: Sequence[int]) -> Mapping[int, int]:
     """On how many sites each addon is; those on none are left out."""
     query = _installed(InstalledAddon.addon_id).where(InstalledAddon.addon_id.in_(addon_ids))
-    return dict(db.session.execute(query).tuples().all())
+    return dict(db.session.execute(query).all())
 
 
 def count_sites_by_version(addon_id: int) -> Mapping[int, int]:
     """On how many sites each version of the addon is, by the version's id."""
     query = _installed(InstalledAddon.version_id).where(InstalledAddon.addon_id == addon_id)
-    return dict(db.session.execute(query).tuples().all())
+    return dict(db.session.execute(query).all())
 
 
 def list_installed_sites(addon: Addon, user: User) -> Sequence[InstalledAddon]:

@@ -116,6 +116,15 @@ def find_installed(application_id: int, package_name: str) -> InstalledAddon | N
     )
 
 
+def find_row(application_id: int, addon_id: int) -> InstalledAddon | None:
+    """Also one that was removed."""
+    return db.session.scalar(
+        select(InstalledAddon).where(
+            InstalledAddon.application_id == application_id, InstalledAddon.addon_id == addon_id
+        )
+    )
+
+
 def channels_from(channel: Channel) -> tuple[Channel, ...]:
     """`channel` and those trusted more: what a site that follows it is told of."""
     return TRUST[TRUST.index(channel) :]

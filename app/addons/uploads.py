@@ -33,7 +33,7 @@ from app.audit.operations import record
 from app.errors import Conflict
 from app.extensions import db
 from app.installation import installation
-from app.transactions import unit_of_work
+from app.transactions import end_reading, unit_of_work
 
 ARCHIVE, PACKAGE = "upload.tar.gz", "package.tar.gz"
 INCOMING = ".incoming"
@@ -103,7 +103,7 @@ def _received(addon: Addon, stream: IO[bytes]) -> Iterator[Upload]:
     """The archive on the disk, looked into and its configuration described; gone afterwards
     unless it was moved away."""
     package_name, taken = addon.package_name, [row.version for row in addon.versions]
-    db.session.rollback()  # hold no reading while the archive arrives and the sandbox works
+    end_reading()  # the archive arrives at its sender's pace
     incoming = _home() / INCOMING
     incoming.mkdir(parents=True, exist_ok=True)
     _forget_strays(incoming)
@@ -169,6 +169,8 @@ def _describe(upload: Upload, package_name: str) -> None:
         inspected.findings.append(Finding(failed.sentence, file, line, detail=failed.detail))
         return
     upload.fields, upload.info = described.fields, described.info
+    for warning in described.warnings:
+        inspected.add(warning, inspected.source_file, is_warning=True)
     if inspected.kind == PackageKind.PLUGIN:
         check_info(inspected, described.info, package_name)
 

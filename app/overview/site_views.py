@@ -8,8 +8,9 @@ from flask.typing import ResponseReturnValue
 from app.accounts.access import signed_in
 from app.applications.access import load_application
 from app.applications.queries import list_closed_organisations, list_sites, rights_on
-from app.overview.sites import addresses_of, live_since, load_sites
+from app.overview.sites import addresses_of, live_since, load_sites, navigation_of
 from app.permissions import Permission
+from app.publishing.queries import load_addon_cards, load_places
 from app.web.access import requires
 from app.web.paging import paged
 
@@ -33,10 +34,13 @@ def sites() -> ResponseReturnValue:
 def site(slug: str) -> ResponseReturnValue:
     application = load_application(slug)
     found = load_sites([application])[0]
+    cards = load_addon_cards(application, load_places(application))
     return render_template(
         "sites/site.html",
         site=found,
         addresses=addresses_of(found),
         since=live_since(found),
+        navigation=navigation_of(found),
+        cards=cards,
         rights=rights_on(application, signed_in()),
     )

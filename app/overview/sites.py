@@ -77,3 +77,20 @@ def addresses_of(site: Site) -> list[Address]:
     rows.sort(key=lambda row: row.host != shown)
     settings = installation().settings
     return [Address(row.host, settings.site_url(row.host), row.kind) for row in rows]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A part of the live site that an addon leads to, e.g. its admin."""
+
+    label: str
+    url: str
+
+
+def navigation_of(site: Site) -> list[Link]:
+    """What the addons of the release that visitors see lead to; always below its own address."""
+    if site.live is None or site.live.current is None:
+        return []
+    items = site.live.current.release.contributions.get("navigation", [])
+    base = site.live.url.rstrip("/")
+    return [Link(item["label"], f"{base}/{item['path'].lstrip('/')}") for item in items]

@@ -16,7 +16,7 @@ from app.addons.questions import validate
 from app.applications.models import Application
 from app.environments.models import TEST
 from app.environments.queries import find_environment, list_environments
-from app.errors import Conflict
+from app.errors import Conflict, PanelError
 from app.repositories.queries import load_repository
 from app.variables.queries import list_names
 
@@ -101,6 +101,8 @@ def preview(installed: InstalledAddon, draft: Draft, store: RepositoryStore) -> 
         plan = plan_save(installed, settings, form.secrets(), store, form.seen.data or "")
     except Conflict as error:
         return _overtaken(installed, form, error, store)
+    except PanelError as error:
+        return Draft(form, told=error.sentence)
     return Draft(form, plan)
 
 
@@ -121,6 +123,8 @@ def save(
         return carry_out(plan, confirmed, actor, store)
     except Conflict as error:
         return _again(installed, form, plan, error, store)
+    except PanelError as error:
+        return Draft(form, told=error.sentence)
 
 
 def _again(

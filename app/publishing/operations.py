@@ -86,7 +86,7 @@ def follow_channel(installed: InstalledAddon, channel: str, actor: User) -> None
         return
     application = installed.application
     record(
-        "addon.follow",
+        "site_addon.follow",
         application.slug,
         actor=actor,
         organisation_id=application.organisation_id,

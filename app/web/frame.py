@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from app.errors import Conflict, Invalid, PanelError
 from app.extensions import now
 from app.web.access import is_allowed
+from app.web.draining import drain
 from app.web.languages import choose_language
 from app.web.statuses import STATUSES
 
@@ -86,6 +87,8 @@ def _show_http_error(error: HTTPException) -> ResponseReturnValue:
         429: _("Too many attempts. Wait a minute, then try again."),
     }
     code = error.code or 500
+    if code == 413:
+        drain()
     return _answer(code, sentences.get(code, error.description or error.name))
 
 

@@ -45,10 +45,13 @@ Members = Mapping[str, str | bytes | None]
 """None leaves a member out that would be there."""
 
 
-def tar(members: Iterable[tuple[tarfile.TarInfo, bytes]], compression: int = 1) -> bytes:
+def tar(members: Iterable[tuple[tarfile.TarInfo, bytes]]) -> bytes:
     """A gzip tar of exactly these members."""
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=compression) as archive:
+    with (
+        gzip.GzipFile(fileobj=packed, mode="w", compresslevel=1, mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w") as archive,
+    ):
         for member, data in members:
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))

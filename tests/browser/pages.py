@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from tests.browser.seeding import MAILED_TOKEN, Agency
+from tests.browser.seeding_addons import EMPTY, HOURS, YANKED
+from tests.browser.seeding_flavours import FLAVOUR, FLAVOURS_SITE
 from tests.browser.seeding_people import EXPIRED, KNOWN, NEW
+from tests.browser.seeding_site_addons import BANNER, NOTICE, UNDOABLE
 from tests.browser.seeding_trash import APPLICATION_ENTRY, DOMAIN, ENVIRONMENT_ENTRY
 
 SIGNED_OUT = {
@@ -75,6 +78,43 @@ def signed_in_pages(agency: Agency) -> dict[str, str]:
         "domains": f"{site}/environments/live/domains/",
         "domains-not-here": f"{site}/environments/test/domains/",
         "domains-none": f"{blank}/environments/live/domains/",
+        "flavours": f"/applications/{FLAVOURS_SITE}/environments/test/flavours/",
+        "flavours-none": f"{site}/environments/test/flavours/",
+        "flavour": f"/applications/{FLAVOURS_SITE}/environments/test/flavours/{FLAVOUR}/",
+        "site-addons": f"{site}/addons/",
+        "site-addons-none": f"{blank}/addons/",
+        "site-addon-install": f"{site}/addons/install/django/",
+        "site-addon-install-again": f"{site}/addons/install/{NOTICE}/",
+        "site-addon-form": f"{site}/addons/{NOTICE}/",
+        "site-addon-form-none": f"{site}/addons/{BANNER}/",
+        "site-addon-history": f"{site}/addons/{NOTICE}/history/",
+        "site-addon-undo": f"{site}/addons/{NOTICE}/history/{UNDOABLE}/undo/",
+        "site-addon-version": f"{site}/addons/{NOTICE}/version/",
+        "site-addon-version-newest": f"{site}/addons/{BANNER}/version/",
+        "site-addon-remove": f"{site}/addons/{NOTICE}/remove/",
+        "site-publish": f"{site}/publish/",
+        "site-publish-never": f"{blank}/publish/",
+        "marketplace": "/marketplace/",
+        "marketplace-filtered": "/marketplace/?whose=mine&channel=beta&q=menu",
+        "marketplace-nothing-found": "/marketplace/?q=nowhere",
+        "marketplace-addon": f"/marketplace/{HOURS}/",
+        "marketplace-addon-yanked": f"/marketplace/{HOURS}/?version={YANKED}",
+        "marketplace-addon-built-in": "/marketplace/django/",
+        "marketplace-addon-empty": f"/marketplace/{EMPTY}/",
+        "my-addons": "/addons/",
+        "addon-new": "/addons/new/",
+        "addon-versions": f"/addons/{HOURS}/",
+        "addon-versions-none": f"/addons/{EMPTY}/",
+        "addon-version": f"/addons/{HOURS}/versions/2.0.0a1/",
+        "addon-version-yanked": f"/addons/{HOURS}/versions/{YANKED}/",
+        "addon-package": f"/addons/{HOURS}/package/",
+        "addon-package-plugin": f"/addons/{HOURS}/package/?kind=plugin",
+        "addon-upload": f"/addons/{HOURS}/upload/",
+        "addon-usage": f"/addons/{HOURS}/usage/",
+        "addon-usage-none": f"/addons/{EMPTY}/usage/",
+        "addon-collaborators": f"/addons/{HOURS}/collaborators/",
+        "addon-collaborators-none": f"/addons/{EMPTY}/collaborators/",
+        "addon-settings": f"/addons/{HOURS}/settings/",
         "settings": f"{site}/settings/",
         "collaborators": f"{site}/collaborators/",
         "transfer": f"{site}/transfer/?to=riverside-group",
@@ -114,6 +154,10 @@ def editors_pages(agency: Agency) -> dict[str, str]:
     return {
         "sites": "/sites/",
         "site": f"/sites/{agency.slug}/",
+        "site-form": f"/sites/{agency.slug}/forms/{NOTICE}/",
+        "site-form-history": f"/sites/{agency.slug}/forms/{NOTICE}/history/",
+        "site-form-undo": f"/sites/{agency.slug}/forms/{NOTICE}/history/{UNDOABLE}/undo/",
+        "site-form-publish": f"/sites/{agency.slug}/publish/",
         "site-not-live": "/sites/velo-workshop/",
         "second-factor-needed": "/sites/harbour-lights/",
         "editors-profile": "/account/",

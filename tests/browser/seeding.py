@@ -51,7 +51,10 @@ from app.runtime.queries import resolve_configuration
 from app.transactions import unit_of_work
 from app.variables.operations import set_variable
 from tests.browser.panel import PASSWORD
+from tests.browser.seeding_addons import seed_addons
+from tests.browser.seeding_flavours import FLAVOURS_SITE, seed_flavours
 from tests.browser.seeding_people import seed_people
+from tests.browser.seeding_site_addons import seed_site_addons
 from tests.browser.seeding_trash import seed_trash
 
 EMAIL = "mara@northlight.example"
@@ -270,7 +273,9 @@ def seed_agency(app: Flask) -> Agency:
         _operate(owner)
         for agent in (PHONE, "moonbase-cli/0.9 (Linux)"):
             open_sign_in(owner, Visitor("2001:db8::17", agent), is_kept=True)
-        return _seed(Seeder(owner), agency, client, dev, guest)
+        seeded = _seed(Seeder(owner), agency, client, dev, guest)
+    seed_site_addons(app, EMAIL)
+    return seeded
 
 
 def _operate(owner: User) -> None:
@@ -323,7 +328,8 @@ def _seed(
         )
     ):
         here, there = seeder.application(place, name, slug)
-        if slug == "velo-workshop":
+        if slug == FLAVOURS_SITE:
+            seed_flavours([here, there], seeder.store)
             continue
         seeder.deployment(here, status.SUCCEEDED, 500 + 1700 * number, dev)
         seeder.deployment(there, status.SUCCEEDED, 480 + 1700 * number, owner)
@@ -338,6 +344,7 @@ def _seed(
     old, older = (seeder.application(agency, *names)[0].application for names in over)
     seed_trash(application, old, older, owner)
     seed_people(application, owner, dev)
+    seed_addons(agency, owner, dev, guest)
     return Agency(
         email=EMAIL,
         slug=application.slug,

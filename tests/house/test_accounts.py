@@ -7,11 +7,20 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from app.processes.accounts import MEMBERSHIPS, PREFIX, Accounts, become, prepare_accounts
+from app.config import Settings
+from app.processes.accounts import (
+    MEMBERSHIPS,
+    PREFIX,
+    Accounts,
+    become,
+    prepare_accounts,
+    prepare_directories,
+)
 from tests.engine.private_engine import PrivateEngine
 
 ROOT = Path(__file__).parents[2]
@@ -85,3 +94,23 @@ words = open("/proc/self/status").read()
 print(os.getresuid(), os.getresgid(), sorted(os.getgroups()))
 print(re.findall(r"(?m)^(?:NoNewPrivs|CapEff|CapPrm):.*", words))
 """
+
+
+def test_who_asks_addons_reads_packages_and_nothing_else(separate: Accounts) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        data = Path(name)
+        prepare_directories(Settings(data_dir=data), separate)
+        folders = [path for path in data.iterdir() if path.is_dir()]
+        for folder in folders:
+            (folder / "file").write_text("…")
+            (folder / "file").chmod(0o640)
+            shutil.chown(folder / "file", group=folder.stat().st_gid)
+        reads = {folder.name for folder in folders if _can(separate, "cat", folder / "file")}
+        assert reads == {"addons", "run"}
+        writes = {folder.name for folder in folders if _can(separate, "touch", folder / "new")}
+        assert writes == {"run"}  # where the queue's socket lies
+
+
+def _can(accounts: Accounts, act: str, path: Path) -> bool:
+    command = [*accounts.prefix("asker"), act, str(path)]
+    return subprocess.run(command, capture_output=True, check=False, cwd="/").returncode == 0

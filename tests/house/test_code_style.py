@@ -78,7 +78,7 @@ def test_no_view_is_longer_than_20_lines() -> None:
 
 def _is_view(node: Function) -> bool:
     texts = [ast.unparse(decorator) for decorator in node.decorator_list]
-    return any(text.startswith("blueprint.") for text in texts)
+    return any(re.match(r"(blueprint|\w+_pages)\.", text) for text in texts)
 
 
 def test_nothing_has_a_vague_name() -> None:

@@ -52,6 +52,17 @@ def test_only_those_who_need_docker_have_its_socket(services: dict[str, Any]) ->
     assert holders == {"worker", "observer", "migrate"}
 
 
+def test_code_of_addons_meets_nothing_of_ours(services: dict[str, Any]) -> None:
+    asker = services["asker"]
+    assert asker["network_mode"] == "none" and "secrets" not in asker
+    places = {volume.split(":")[0]: volume.split(":")[2:] for volume in asker["volumes"]}
+    assert places == {"run": [], "addons": ["ro"]}
+    assert asker["environment"]["DATABASE_URL"] == "unused"
+    # What lets the sandbox be made is given to nobody else.
+    unconfined = [name for name, one in services.items() if "seccomp:unconfined" in str(one)]
+    assert unconfined == ["asker"]
+
+
 def test_only_root_s_work_is_done_by_root(services: dict[str, Any]) -> None:
     assert {name for name, one in services.items() if one.get("user") == "root"} == {
         "prepare",

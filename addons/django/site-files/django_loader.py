@@ -1,7 +1,7 @@
 """Collects the settings of a site from its addons. Written by the control panel: edits are lost.
 
-In order: this addon's own (site_settings.py beside this file), the same file of other addons in
-the order of INSTALLED_ADDONS, then those with an aldryn_config.py, loaded by aldryn-addons.
+In order: this addon's own (site_settings.py beside this file), the same file of other addons by
+their names, then those of INSTALLED_ADDONS, which have an aldryn_config.py, by aldryn-addons.
 """
 
 import importlib.util
@@ -18,13 +18,10 @@ def load(settings):
     """Fill the namespace of settings.py."""
     base = Path(settings["__file__"]).resolve().parent
     settings["BASE_DIR"] = str(base)
-    settings.setdefault("INSTALLED_ADDONS", [])
-    names = [name for name in settings["INSTALLED_ADDONS"] if name != OWN]
-    for name in [OWN, *names]:
-        part = base / "addons" / name / PART
-        if part.exists():
-            _module(part).to_settings(_data(part.parent), settings)
-    if any((base / "addons" / name / "aldryn_config.py").exists() for name in names):
+    parts = sorted((base / "addons").glob(f"*/{PART}"), key=lambda path: path.parent.name)
+    for part in sorted(parts, key=lambda path: path.parent.name != OWN):
+        _module(part).to_settings(_data(part.parent), settings)
+    if settings.get("INSTALLED_ADDONS"):
         _load_aldryn(settings)
 
 

@@ -13,7 +13,7 @@ INSTALLED_ADDONS = [
 load(globals())
 
 INSTALLED_APPS.extend(
-    [  # noqa: F821
+    [
         # your own applications
     ]
 )

@@ -74,6 +74,14 @@ def _settings_of_hosts(data, settings, debug):
         CSRF_TRUSTED_ORIGINS=[f"https://{'*' if host[0] == '.' else ''}{host}" for host in hosts],
         SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"),
     )
+    if data.get("https_only"):
+        settings.update(
+            SECURE_SSL_REDIRECT=True,
+            SECURE_REDIRECT_EXEMPT=[r"^health/$"],
+            SECURE_HSTS_SECONDS=3600,
+            SESSION_COOKIE_SECURE=True,
+            CSRF_COOKIE_SECURE=True,
+        )
 
 
 def _settings_of_files(data, settings, base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import logging
 import time
@@ -10,7 +11,7 @@ from typing import Any
 import redis
 import rq
 from redis.exceptions import RedisError
-from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.results import Result
@@ -70,7 +71,7 @@ class RedisJobQueue:
                 args=arguments,
                 description=function,  # RQ writes it to logs; the arguments are somebody's code
                 job_timeout=-1,  # the sandbox keeps time
-                ttl=int(timeout) + 1,
+                ttl=int(timeout) + 5,  # of a question whose asker died too
                 result_ttl=RESULT_SECONDS,
                 failure_ttl=RESULT_SECONDS,
             )
@@ -79,12 +80,13 @@ class RedisJobQueue:
                 while result is None and time.monotonic() < until:
                     result = job.latest_result(timeout=WAIT_SECONDS)
             finally:
-                job.delete()
+                with contextlib.suppress(InvalidJobOperation):  # gone with a restarted Redis
+                    job.delete()
         except RedisError as error:
             raise Unavailable(DOWN) from error
         if result is None:
             raise Unavailable(
-                f"Addons could not be asked within {timeout:g} seconds. Try again in a moment."
+                f"Addons could not be asked within {timeout:g} s. Try again in a moment."
             )
         if result.type != Result.Type.SUCCESSFUL:
             logger.error("%s broke: %s", function, result.exc_string)

@@ -43,7 +43,8 @@ class Question:
 
 @dataclass(frozen=True)
 class SandboxLimits:
-    """What one question may use. Bytes of memory for all its processes together."""
+    """What one question may use. Bytes of memory for all its processes together, and the files
+    they write, which lie in memory."""
 
     memory_bytes: int = 256 * 1024**2
     processes: int = 16

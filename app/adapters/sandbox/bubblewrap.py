@@ -16,6 +16,7 @@ import select
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -82,13 +83,15 @@ class BubblewrapSandbox:
     @contextlib.contextmanager
     def _started(self, question: Question) -> Iterator[_Process]:
         with contextlib.ExitStack() as stack:
-            told, telling = _pipe(stack)
-            gate, opener = _pipe(stack)
+            # Each is closed once: a number that is free may be another thread's a moment later.
+            theirs = stack.enter_context(contextlib.ExitStack())
+            told, telling = _pipe(stack, theirs)
+            gate, opener = _pipe(theirs, stack)
             words = [*_WALLS, *mounts(), *self._panel(question), "--remount-ro", "/"]
             words += ["--info-fd", str(telling), "--block-fd", str(gate)]
             handed = [telling, gate]
             if (rules := sandbox_filter()) is not None:
-                handed.append(_file_with(stack, rules))
+                handed.append(_file_with(theirs, rules))
                 words += ["--seccomp", str(handed[-1])]
             words += ["--", str(interpreter()), "-I", "-S", "-X", "utf8", START]
             try:
@@ -103,8 +106,7 @@ class BubblewrapSandbox:
                 )
             except OSError as error:
                 raise Unavailable(f"bubblewrap does not start: {error}") from error
-            os.close(telling)
-            os.close(gate)
+            theirs.close()
             process = _Process(started, told, opener, self.limits)
             stack.callback(process.end)
             yield process
@@ -138,9 +140,11 @@ class _Process:
         self._init = self._find_init(group)
         if self._init is not None:
             os.write(self._opener, b"x")
+        began = time.monotonic()
         stopped = Listener(self._started, heard, self._limits.wall_seconds).listen(question)
         self.end()
-        return End(stopped, self._started.returncode, _was_out_of_memory(group))
+        seconds = time.monotonic() - began
+        return End(stopped, self._started.returncode, _was_out_of_memory(group), seconds)
 
     def end(self) -> None:
         """Kill what still runs. Process 1 of a PID namespace takes all others with it, and is not
@@ -184,22 +188,18 @@ def find_bubblewrap() -> str:
     return found
 
 
-def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
+def _pipe(reading: contextlib.ExitStack, writing: contextlib.ExitStack) -> tuple[int, int]:
+    """Both ends, each closed with its stack."""
     ends = os.pipe()
-    for end in ends:
-        stack.callback(_close, end)
+    reading.callback(os.close, ends[0])
+    writing.callback(os.close, ends[1])
     return ends
-
-
-def _close(file: int) -> None:
-    with contextlib.suppress(OSError):
-        os.close(file)
 
 
 def _file_with(stack: contextlib.ExitStack, data: bytes) -> int:
     """A file in memory that is read from its beginning."""
     file = os.memfd_create("rules")
-    stack.callback(_close, file)
+    stack.callback(os.close, file)
     os.write(file, data)
     os.lseek(file, 0, os.SEEK_SET)
     return file

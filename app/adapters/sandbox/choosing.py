@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from app.adapters.sandbox import Question, Sandbox, SandboxFailed, Topic
 from app.adapters.sandbox.bubblewrap import BubblewrapSandbox
-from app.adapters.sandbox.container import ContainerSandbox
 from app.errors import PanelError, Unavailable
 
 _PROBE = Question(Topic.DESCRIBE, "aldryn", "")
@@ -16,10 +17,7 @@ def choose_sandbox(docker_url: str | None = None) -> Sandbox:
     `Unavailable` with both reasons when neither does: code of packages then runs nowhere.
     """
     refusals = []
-    candidates: list[Sandbox] = [BubblewrapSandbox()]
-    if docker_url is not None:
-        candidates.append(ContainerSandbox(docker_url))
-    for candidate in candidates:
+    for candidate in _candidates(docker_url):
         try:
             candidate.ask(_PROBE)
         except SandboxFailed as error:
@@ -29,3 +27,12 @@ def choose_sandbox(docker_url: str | None = None) -> Sandbox:
         else:
             return candidate
     raise Unavailable(f"Addons cannot be asked on this machine: {' '.join(refusals)}")
+
+
+def _candidates(docker_url: str | None) -> Iterator[Sandbox]:
+    """The next one, and its library, is looked at only when those before it do not work."""
+    yield BubblewrapSandbox()
+    if docker_url is not None:
+        from app.adapters.sandbox.container import ContainerSandbox
+
+        yield ContainerSandbox(docker_url)

@@ -36,6 +36,8 @@ _STDOUT = 1
 # Writes what is handed in to its places, then begins; the question follows in the same stream.
 _BOOT = f"""
 import json, os, sys
+os.environ.clear()  # the image's
+os.environ["HOME"] = "/tmp"
 stream = sys.stdin.buffer
 head = json.loads(stream.readline())
 for name, text in head["files"].items():
@@ -75,14 +77,16 @@ class ContainerSandbox:
         with engine_errors():
             _sweep(api)
             made = api.create_container(**self._settings(question))["Id"]
+            began = time.monotonic()
             try:
                 stopped = self._attend(api, made, question, heard)
                 if stopped is None:
                     api.wait(made, timeout=int(self.limits.wall_seconds) + 1)
+                seconds = time.monotonic() - began
                 state = api.inspect_container(made)["State"]
             finally:
                 api.remove_container(made, force=True, v=True)
-        return answer_of(heard, End(stopped, state["ExitCode"], state["OOMKilled"]))
+        return answer_of(heard, End(stopped, state["ExitCode"], state["OOMKilled"], seconds))
 
     def _settings(self, question: Question) -> dict[str, Any]:
         limits = self.limits
@@ -109,7 +113,7 @@ class ContainerSandbox:
             "name": f"moonbase-sandbox-{os.getpid()}-{uuid.uuid4().hex[:12]}",
             "command": ["-I", "-S", "-X", "utf8", "-c", _BOOT],
             "entrypoint": ["python3"],
-            "environment": {"LC_ALL": "C.UTF-8", "HOME": "/tmp"},  # noqa: S108
+            "environment": {"LC_ALL": "C.UTF-8"},
             "user": "65534:65534",
             "working_dir": "/tmp",  # noqa: S108
             "labels": {LABEL: "1"},

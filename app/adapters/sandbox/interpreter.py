@@ -22,7 +22,9 @@ def interpreter() -> Path:
 @cache
 def mounts() -> tuple[str, ...]:
     """Words for bubblewrap that show those files, read-only, at their own places."""
-    standard = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
+    # By its own account a virtual environment has a standard library too: an empty folder.
+    base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
+    standard = {Path(sysconfig.get_path(name, vars=base)) for name in ("stdlib", "platstdlib")}
     shown = {interpreter(), *standard, *(p for p in _libraries() if not _lies_in(p, standard))}
     words: list[str] = []
     for path in sorted(shown):
@@ -49,4 +51,5 @@ def _libraries() -> list[Path]:
     runs on."""
     lines = Path("/proc/self/maps").read_text().splitlines()
     files = {Path(line[line.index("/") :]) for line in lines if "/" in line and ".so" in line}
-    return sorted({path.parent for path in files if path.name.startswith(_LIBRARIES)})
+    found = {path.parent for path in files if path.name.startswith(_LIBRARIES)}
+    return sorted(path for path in found if not path.is_relative_to(sys.prefix))  # of packages

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -65,11 +66,12 @@ class Heard:
 @dataclass(frozen=True)
 class End:
     """How it ended. `stopped` says that the panel ended it, and why; `status` is negative for a
-    signal; `is_out_of_memory` is what the kernel says."""
+    signal; `is_out_of_memory` is what the kernel says; `seconds` by the clock."""
 
     stopped: Reason | None = None
     status: int = 0
     is_out_of_memory: bool = False
+    seconds: float = 0.0
 
 
 _SENTENCES = {
@@ -80,7 +82,7 @@ _SENTENCES = {
     Reason.NONSENSE: "The package gave an answer that makes no sense.",
     Reason.RAISED: "The package failed.",
 }
-_CPU_SIGNALS = {24}  # SIGXCPU
+_SIGNALLED = 128  # how the end by a signal of what ran inside is told
 
 
 def answer_of(heard: Heard, end: End) -> Mapping[str, Any]:
@@ -88,7 +90,7 @@ def answer_of(heard: Heard, end: End) -> Mapping[str, Any]:
     answer = bytes(heard.answer)
     if not answer.startswith(READY) and end.stopped is None and not end.is_out_of_memory:
         raise Unavailable(f"The sandbox did not start: {heard.text()[-300:] or end.status}")
-    reason = end.stopped or _reason_of(end, has_answered=len(answer) > len(READY))
+    reason = end.stopped or _reason_of(end, len(answer) > len(READY), heard.limits)
     if reason is not None:
         _fail(reason, heard)
     try:
@@ -102,15 +104,15 @@ def answer_of(heard: Heard, end: End) -> Mapping[str, Any]:
     raise _as_told(words.get("refused"), heard)
 
 
-def _reason_of(end: End, has_answered: bool) -> Reason | None:
+def _reason_of(end: End, has_answered: bool, limits: SandboxLimits) -> Reason | None:
     if has_answered and end.status == 0:
         return None
     if end.is_out_of_memory:
         return Reason.MEMORY
-    # A program inside that was ended by a signal shows as 128 and the signal's number.
-    if end.status - 128 in _CPU_SIGNALS or -end.status in _CPU_SIGNALS:
-        return Reason.TIME
-    return Reason.CRASH
+    signalled = end.status - _SIGNALLED
+    # A package may let the warning pass; the kernel then kills it a second later.
+    is_kill = signalled == signal.SIGKILL and end.seconds >= limits.cpu_seconds
+    return Reason.TIME if is_kill or signalled == signal.SIGXCPU else Reason.CRASH
 
 
 def _fail(reason: Reason, heard: Heard) -> NoReturn:

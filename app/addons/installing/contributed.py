@@ -8,7 +8,7 @@ take longer with each addon a site has. At a deployment all are asked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ from app.variables.queries import list_names
 class Answer:
     """`managed` are the paths the addon keeps below its folder; the texts are not stored."""
 
-    contribution: Contribution = Contribution()
+    contribution: Contribution = field(default_factory=Contribution)
     managed: tuple[str, ...] = ()
 
     def stored(self) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Asked:
-    """One addon as it is asked. `own_names` are variables that are set, or will be."""
+    """One addon as it is asked; `rights` are those people agreed to."""
 
     version: AddonVersion
     settings: Mapping[str, Any]
@@ -59,9 +59,9 @@ def read_answer(stored: Mapping[str, Any]) -> Answer:
 def own_names(tip: Tip, version: AddonVersion, secrets: Mapping[str, str | None]) -> set[str]:
     """Variables people have set on Test, with what `secrets` changes about them."""
     names = set(list_names(tip.environment.id))
-    for field in read_form(version):
-        if field.name in secrets:
-            (names.discard if secrets[field.name] is None else names.add)(field.variable)
+    for one in read_form(version):
+        if one.name in secrets:
+            (names.discard if secrets[one.name] is None else names.add)(one.variable)
     return names
 
 

@@ -13,7 +13,14 @@ from app.addons.contributions import Part
 from app.addons.installing import words
 from app.addons.installing.tip import Tip
 from app.addons.models import AddonVersion, PackageKind
-from app.addons.project import dockerfile, package_files, requirements, settings_file, settings_json
+from app.addons.project import (
+    dockerfile,
+    package_files,
+    requirements,
+    sections,
+    settings_file,
+    settings_json,
+)
 from app.addons.project.fragments import Given
 from app.addons.project.ordering import normalise
 from app.addons.project.package_files import Package, folder_of, settings_path
@@ -113,20 +120,15 @@ def write_lists(draft: Draft, version: AddonVersion, parts: Sequence[Part]) -> N
         content = _section(draft, settings_file.PATH, settings_file.TAG, words.no_list(name))
         if content is not None:
             draft.written[settings_file.PATH] = settings_file.change(content, added=[name])
-    served = served_by(version)
-    asked = _asked(parts)
-    if served is None and not any(one.addon == name for one in asked):
-        note = ""
-    else:
-        note = words.no_requirements(name)
+    asked, served = _asked(parts), served_by(version)
     lines = {name: served.line(installation().settings.panel_url)} if served else {}
+    is_concerned = served is not None or any(one.addon == name for one in asked)
+    note = words.no_requirements(name) if is_concerned else ""
     _write_requirements(draft, asked, note, lines, removed=() if served else [name])
-    if served and served.line(installation().settings.panel_url).encode() not in (
-        draft.get(requirements.PATH) or b""
-    ):
-        content = draft.get(requirements.PATH)
-        if content is not None and normalise(name) in requirements.names_in(content):
-            draft.notes.append(words.own_requirement(name))
+    content = draft.get(requirements.PATH) or b""
+    is_own = any(line.encode() not in content for line in lines.values())
+    if is_own and normalise(name) in requirements.names_in(content):
+        draft.notes.append(words.own_requirement(name))
 
 
 def take_out(draft: Draft, version: AddonVersion, parts: Sequence[Part]) -> None:
@@ -146,9 +148,7 @@ def take_out(draft: Draft, version: AddonVersion, parts: Sequence[Part]) -> None
 def refresh_dockerfile(draft: Draft, parts: Sequence[Part], name: str) -> None:
     """All sections anew. Notes are about what the addon `name` would bring."""
     content = draft.get(dockerfile.PATH)
-    given = [
-        Given(part.package_name, one) for part in parts for one in part.contribution.fragments
-    ]
+    given = [Given(part.package_name, one) for part in parts for one in part.contribution.fragments]
     is_concerned = any(one.addon == name for one in given)
     if content is None:
         if is_concerned:
@@ -182,7 +182,7 @@ def _write_requirements(
 def _section(draft: Draft, path: str, tag: str, note: str) -> bytes | None:
     """The file, if it has the section; `note` says what people may do where it has not."""
     content = draft.get(path)
-    if content is not None and requirements.sections.find(content, tag):
+    if content is not None and sections.find(content, tag):
         return content
     if note:
         draft.notes.append(note)

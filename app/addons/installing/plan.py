@@ -11,6 +11,7 @@ from typing import Any
 
 from app.addons import api
 from app.addons.models import Addon, AddonVersion, ChangeKind, InstalledAddon
+from app.addons.project.settings_json import is_same
 from app.applications.models import Application
 
 
@@ -45,7 +46,8 @@ class Plan:
     """None at the first installation."""
     version_before: str
     branch: str
-    tip: str
+    tip: str | None
+    """None: the repository is empty, and the change is its first commit."""
     settings_before: Mapping[str, Any]
     settings_after: Mapping[str, Any]
     secrets: Mapping[str, str | None] = field(repr=False)
@@ -63,8 +65,15 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it would change nothing at all."""
-        return not (self.files or self.secrets) and self.kind in (ChangeKind.SAVE, ChangeKind.UNDO)
+        """Whether a save would save nothing: neither a setting nor a secret differs."""
+        row = self.installed
+        return (
+            self.kind in (ChangeKind.SAVE, ChangeKind.UNDO)
+            and not self.secrets
+            and is_same(self.settings_before, self.settings_after)
+            and row is not None
+            and is_same(row.settings, self.settings_after)
+        )
 
     @property
     def seen(self) -> str:
@@ -78,6 +87,7 @@ class Plan:
             "secrets": {name: value is None for name, value in self.secrets.items()},
             "sentences": self.sentences,
             "missing": self.missing,
+            "rights": str(self.rights),
         }
         return digest(told)
 

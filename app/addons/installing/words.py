@@ -55,7 +55,9 @@ def about_settings(settings: Settings) -> list[str]:
         elif not old:
             sentences.append(_("“%(label)s” becomes “%(new)s”.", label=label, new=new))
         elif not new:
-            sentences.append(_("“%(label)s” becomes empty; it was “%(old)s”.", label=label, old=old))
+            sentences.append(
+                _("“%(label)s” becomes empty; it was “%(old)s”.", label=label, old=old)
+            )
         else:
             sentences.append(
                 _("“%(label)s” changes from “%(old)s” to “%(new)s”.", label=label, old=old, new=new)
@@ -185,8 +187,8 @@ def own_requirement(name: str) -> str:
 def still_listed(name: str) -> str:
     return str(
         _(
-            "settings.py lists “%(name)s” outside of the section as well: take it out there, or the "
-            "site will not start.",
+            "settings.py lists “%(name)s” outside of the section as well: take it out there, or "
+            "the site will not start.",
             name=name,
         )
     )
@@ -207,3 +209,20 @@ def no_section(tag: str) -> str:
             tag=tag,
         )
     )
+
+
+def secrets_stay(label: str) -> str:
+    return str(
+        _(
+            "The secret “%(label)s” stays as it is now; its history is on the page of variables.",
+            label=label,
+        )
+    )
+
+
+def secrets_kept(label: str) -> str:
+    return str(_("The secret “%(label)s” stays among the variables.", label=label))
+
+
+def copies_stay() -> str:
+    return str(_("Templates and files that were copied into the site stay: they are its own."))

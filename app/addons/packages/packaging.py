@@ -35,7 +35,7 @@ setup(
 _MANIFEST = Template("""\
 include LICENSE
 include README.rst
-$plugin_line\
+${plugin_line}\
 recursive-include $module/boilerplates *
 recursive-include $module/locale *
 recursive-include $module/static *

@@ -54,9 +54,9 @@ def inspect_facts(facts: Mapping[str, Any], package_name: str, taken: Iterable[s
     """
     found = Inspected([Finding(**finding) for finding in facts["findings"]])
     texts, found.package = facts["texts"], facts["package"] or {}
+    if not facts["is_whole"]:
+        return found  # of what was not read nothing can be said
     _choose_configuration(found, texts)
-    if found.is_refused and not (texts or found.package):
-        return found  # nothing could be read: more sentences would only hide why
     _check_addon_json(found, texts, package_name)
     _check_version(found, texts, taken)
     _check_licence(found, texts)

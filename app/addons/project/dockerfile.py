@@ -25,7 +25,7 @@ _KEEPS = (DOCKER_FROM, "NODE")
 """Sections whose own lines come from elsewhere: from a base project or a boilerplate."""
 _MARK = "# Added by {}:"
 _MARKED = re.compile(rb"[ \t]*# Added by [^ ]+:[ \t]*")
-_FROM = re.compile(rb"[ \t]*FROM[ \t]", re.IGNORECASE)
+_FROM = re.compile(rb"[ \t]*(FROM|ARG)[ \t]", re.IGNORECASE)
 _OTHER_ESCAPE = re.compile(rb"\s*#\s*escape\s*=\s*`", re.IGNORECASE)
 _SLOT_TAGS = {slot: slot.name for slot in Slot} | {Slot.SYSTEM: DOCKER_FROM}
 

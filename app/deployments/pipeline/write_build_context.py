@@ -16,6 +16,7 @@ from pathlib import Path
 from app.addons.in_commit import CommitFiles
 from app.addons.project import dockerfile, requirements
 from app.addons.queries import versions_by_uuid
+from app.addons.uploads import package_path
 from app.deployments.pipeline.context import Context
 from app.deployments.pipeline.step import Step
 from app.errors import Invalid
@@ -35,7 +36,7 @@ class WriteBuildContext(Step):
 
     def run(self, context: Context) -> None:
         files = context.commit_files
-        packages = _packages(context, files)
+        packages = _packages(files)
         local = {uuid: f"{SITE_FOLDER}/{where}" for uuid, (where, _) in packages.items()}
         added: dict[str, bytes] = {}
         for path in (requirements.PATH, requirements.PINNED):
@@ -53,7 +54,7 @@ class WriteBuildContext(Step):
         _append(context.context_file, added, stored)
 
 
-def _packages(context: Context, files: CommitFiles) -> dict[str, tuple[str, Path]]:
+def _packages(files: CommitFiles) -> dict[str, tuple[str, Path]]:
     """Path in the context and file on the disk of each package that the requirements name, by the
     uuid of its version. An address of another panel is left to pip."""
     uuids = {
@@ -66,7 +67,7 @@ def _packages(context: Context, files: CommitFiles) -> dict[str, tuple[str, Path
         found = {}
         for row in rows:
             name = f"{row.addon.package_name}-{row.version}.tar.gz"
-            path = context.installation.settings.data_dir / "addons" / row.uuid / "package.tar.gz"
+            path = package_path(row)
             if not path.is_file():
                 raise Invalid(f"The package {name} is missing in the store of addons.")
             found[row.uuid] = (f"{dockerfile.PACKAGES}/{name}", path)

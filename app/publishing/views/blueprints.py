@@ -6,9 +6,11 @@ Whoever builds sites sees them among the pages of the application, whoever fills
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from app.accounts.access import signed_in
@@ -21,10 +23,17 @@ from app.applications.queries import rights_on
 from app.errors import NotAllowed, NotFound
 from app.installation import installation
 from app.permissions import Permission
+from app.publishing.notices import addon_notice
 from app.web.access import hide
 
 application_pages = Blueprint("site_addons", __name__, url_prefix="/applications/<slug>")
 site_pages = Blueprint("site_forms", __name__, url_prefix="/sites/<slug>")
+
+
+@application_pages.app_context_processor
+def offer_notice() -> dict[str, Any]:
+    """For the dashboard, a page of a room below this one: `addon_notice(application)`."""
+    return {"addon_notice": addon_notice}
 
 
 @dataclass(frozen=True)
@@ -86,3 +95,10 @@ def load_offered(package_name: str) -> Addon:
 
 def repositories() -> RepositoryStore:
     return installation().adapters.repositories
+
+
+def tell(sentence: str, notes: Sequence[str] = ()) -> None:
+    """What was done, and beside it what those who look after the files should know."""
+    flash(sentence, "success")
+    for note in notes:
+        flash(note, "warning")

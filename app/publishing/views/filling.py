@@ -22,7 +22,7 @@ from app.publishing.views.blueprints import (
     repositories,
     site_pages,
 )
-from app.publishing.words import differences_of
+from app.publishing.words import sentences_for, sentences_of
 from app.web.access import requires
 
 
@@ -61,6 +61,7 @@ def _show(desk: Desk, installed: InstalledAddon, draft: Draft) -> str:
         installed=installed,
         card=card,
         draft=draft,
-        differences=differences_of(newest, fields_of(installed.version)) if newest else [],
+        newest_words=sentences_of(newest, fields_of(installed.version)) if newest else [],
+        sentences=sentences_for(draft.plan, desk.is_technical) if draft.plan else [],
         diff=diff_of(draft.plan) if draft.plan and desk.may_see_code else "",
     )

@@ -21,7 +21,7 @@ from app.publishing.views.blueprints import (
     repositories,
     site_pages,
 )
-from app.publishing.words import differences_of
+from app.publishing.words import sentences_for, sentences_of
 from app.web.access import requires
 from app.web.paging import paged
 
@@ -40,7 +40,7 @@ def history(slug: str, package_name: str) -> ResponseReturnValue:
         "publishing/history.html",
         installed=installed,
         page=page,
-        lines=[(row, differences_of(row, fields)) for row in page.rows],
+        lines=[(row, sentences_of(row, fields)) for row in page.rows],
         undoable=UNDOABLE,
     )
 
@@ -86,8 +86,8 @@ def _show(desk: Desk, installed: InstalledAddon, change: AddonChange, told: str 
         "publishing/undo.html",
         installed=installed,
         change=change,
-        differences=differences_of(change, fields_of(installed.version)),
         plan=plan,
+        sentences=sentences_for(plan, desk.is_technical) if plan else [],
         told=told,
         diff=diff_of(plan) if plan and desk.may_see_code else "",
     )

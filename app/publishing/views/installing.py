@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import flash, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -15,7 +15,7 @@ from app.addons.models import Addon, AddonVersion, Channel
 from app.addons.queries import TRUST, find_addon, find_installed
 from app.addons.rights import read_rights, words_of
 from app.addons.versions import most_trusted, newest_in
-from app.errors import Invalid, PanelError
+from app.errors import Conflict, Invalid, PanelError
 from app.permissions import Permission
 from app.publishing import filling
 from app.publishing.forms import ConsentForm
@@ -27,6 +27,7 @@ from app.publishing.views.blueprints import (
     load_offered,
     open_desk,
     repositories,
+    tell,
 )
 from app.transactions import unit_of_work
 from app.web.access import requires
@@ -58,10 +59,9 @@ def install(slug: str, package_name: str) -> ResponseReturnValue:
     try:
         if not _install(desk, found, form, consent):
             return _show(desk, found, form, consent)
-    except Invalid as error:
-        consent.refuse(error)
-        return _show(desk, found, form, consent)
-    flash(_("%(name)s is saved in the site. It goes live when you publish.", name=found.addon.name))
+    except (Conflict, Invalid) as error:
+        consent.refuse(Invalid(error.sentence, getattr(error, "field", None)))
+        return _show(desk, found, form, consent), error.status
     return redirect(url_for(".form", slug=slug, package_name=package_name), 303)
 
 
@@ -90,14 +90,20 @@ def _install(desk: Desk, found: Offer, form: SettingsForm | None, consent: Conse
     settings = filling.clean(form, version)
     if settings is None:
         return False
-    store, secrets, number = repositories(), form.secrets(), found.channel
+    store, secrets = repositories(), form.secrets()
+    notes: list[str] = []
 
     def plan() -> Plan:
-        return plan_install(desk.application, version, settings, store, secrets)
+        made = plan_install(desk.application, version, settings, store, secrets)
+        notes[:] = made.notes
+        return made
 
     carry_out(plan, "", signed_in(), store)
     with unit_of_work():
-        follow_channel(load_installed(desk, found.addon.package_name), number, signed_in())
+        installed = load_installed(desk, found.addon.package_name)
+        follow_channel(installed, found.channel, signed_in())
+    name = found.addon.name
+    tell(_("%(name)s is saved in the site. It goes live when you publish.", name=name), notes)
     return True
 
 
@@ -120,7 +126,6 @@ def _show(desk: Desk, found: Offer, form: SettingsForm | None, consent: ConsentF
             plan = plan_install(desk.application, found.version, {}, repositories())
         except PanelError as error:
             told = error.sentence
-    channels = [(one, newest_in(found.addon.versions, one)) for one in reversed(TRUST)]
     return desk.show(
         "publishing/install.html",
         offer=found,
@@ -131,6 +136,17 @@ def _show(desk: Desk, found: Offer, form: SettingsForm | None, consent: ConsentF
         told=told,
         asks=words_of(read_rights(found.version.rights)) if found.version else [],
         needed=[(name, find_addon(name)) for name in (plan.missing if plan else ())],
-        channels=[(one, version) for one, version in channels if version is not None],
+        channels=_channels(found.addon),
         is_installed=find_installed(desk.application.id, found.addon.package_name) is not None,
     )
+
+
+def _channels(addon: Addon) -> list[tuple[Channel, AddonVersion]]:
+    """The channels to choose from, the most trusted first: those that offer another version than
+    the ones before."""
+    found: list[tuple[Channel, AddonVersion]] = []
+    for channel in reversed(TRUST):
+        version = newest_in(addon.versions, channel)
+        if version is not None and version not in [known for _, known in found]:
+            found.append((channel, version))
+    return found

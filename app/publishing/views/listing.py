@@ -6,7 +6,8 @@ from flask.typing import ResponseReturnValue
 
 from app.permissions import Permission
 from app.publishing.queries import list_removals, load_addon_cards, load_places
-from app.publishing.views.blueprints import application_pages, open_desk
+from app.publishing.standing import standing_notes
+from app.publishing.views.blueprints import application_pages, open_desk, repositories
 from app.web.access import requires
 
 
@@ -21,5 +22,6 @@ def addons(slug: str) -> ResponseReturnValue:
         cards=cards,
         places=places,
         waiting=[card for card in cards if card.is_waiting],
+        notes=standing_notes(desk.application, [card.installed for card in cards], repositories()),
         removals=list_removals(desk.application.id, places),
     )

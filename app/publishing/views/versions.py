@@ -22,6 +22,7 @@ from app.publishing.views.blueprints import (
     load_installed,
     open_desk,
     repositories,
+    tell,
 )
 from app.transactions import unit_of_work
 from app.web.access import requires
@@ -53,14 +54,18 @@ def upgrade(slug: str, package_name: str) -> ResponseReturnValue:
     installed = load_installed(desk, package_name)
     wanted, consent, store = _wanted(installed), ConsentForm(), repositories()
     try:
-        if plan_upgrade(installed, wanted, store).rights is not None:
+        plan = plan_upgrade(installed, wanted, store)
+        if plan.rights is not None:
             consent.require()
         seen = consent.seen.data or ""
         carry_out(lambda: plan_upgrade(installed, wanted, store), seen, signed_in(), store)
     except (Conflict, Invalid) as error:
         consent.refuse(Invalid(error.sentence, getattr(error, "field", None)))
         return _show_version(desk, load_installed(desk, package_name), consent), error.status
-    flash(_("Version %(number)s is saved. It goes live when you publish.", number=wanted.version))
+    number = wanted.version
+    tell(
+        _("Version %(number)s is saved. It goes live when you publish.", number=number), plan.notes
+    )
     return redirect(url_for(".form", slug=slug, package_name=package_name), 303)
 
 
@@ -107,12 +112,12 @@ def remove(slug: str, package_name: str) -> ResponseReturnValue:
     name = installed.addon.name
     try:
         form.require(name)
-        seen = form.seen.data or ""
+        seen, plan = form.seen.data or "", plan_remove(installed, store)
         carry_out(lambda: plan_remove(installed, store), seen, signed_in(), store)
     except (Conflict, Invalid) as error:
         form.refuse(Invalid(error.sentence, getattr(error, "field", None)))
         return _show_removal(desk, load_installed(desk, package_name), form), error.status
-    flash(_("%(name)s is taken out. It leaves the site when you publish.", name=name), "success")
+    tell(_("%(name)s is taken out. It leaves the site when you publish.", name=name), plan.notes)
     return redirect(url_for(".addons", slug=slug), 303)
 
 

@@ -42,12 +42,9 @@ FINDINGS = 50
 ANSWER_BYTES = 1536 * 1024
 """Of the answer as JSON; the templates are what is left out of a larger one."""
 PACKAGE = "package.tar.gz"
-READMES = ("readme.rst", "readme.md", "readme.txt", "readme")
-CHANGES = tuple(
-    f"{name}{suffix}"
-    for name in ("changelog", "changes", "history")
-    for suffix in (".rst", ".md", ".txt", "")
-)
+_ENDINGS = (".rst", ".md", ".txt", "")
+READMES = tuple(f"readme{end}" for end in _ENDINGS)
+CHANGES = tuple(f"{name}{end}" for name in ("changelog", "changes", "history") for end in _ENDINGS)
 LICENCES = ("license.txt", "license", "licence", "licence.txt", "license.md", "license.rst")
 _DAMAGED = (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, OverflowError)
 
@@ -121,13 +118,15 @@ def inspect(asked: Asked) -> dict[str, Any]:
 
 def inspect_archive(path: str) -> dict[str, Any]:
     """What is in the archive at `path`, as JSON: `findings`, `texts` of the flat members by name,
-    and `package` (None without one), what `_inspect_package` gives."""
+    `package` (None without one), what `_inspect_package` gives, and `is_whole`: whether all was
+    read."""
     findings = Findings()
-    facts: dict[str, Any] = {"findings": findings, "texts": {}, "package": None}
+    facts: dict[str, Any] = {"findings": findings, "texts": {}, "package": None, "is_whole": False}
     left = [UNPACKED_BYTES]
     try:
         with gzip.open(path) as stream:
             _read_flat(Bounded(stream, left), left, facts)
+            facts["is_whole"] = True
     except Stopped as error:
         findings.stop(str(error))
     except _DAMAGED:
@@ -170,7 +169,7 @@ def _members(
     with tarfile.open(fileobj=stream, mode="r:") as tar:  # type: ignore[call-overload]
         for number, member in enumerate(tar):
             if number >= MEMBERS[where]:
-                raise Stopped(f"The {_called(where)} has more than {MEMBERS[where]} files.")
+                raise Stopped(f"The {where} has more than {MEMBERS[where]} files.")
             name = member.name.removeprefix("./")
             if member.isdir() and name in ("", "."):
                 continue
@@ -183,10 +182,6 @@ def _members(
             elif member.isfile():
                 seen.add(name)
                 yield tar, member, name
-
-
-def _called(where: str) -> str:
-    return "archive" if where == "archive" else where
 
 
 def _shown(where: str, name: str) -> str:
@@ -268,7 +263,7 @@ def _inspect_package(stream: IO[bytes], left: list[int], findings: Findings) -> 
     `readme`, `changes` (each `{"file", "text"}`), `licence_text`, `plugin`, `modules` (folders
     with an `__init__.py`), `templates` (module to path to text) and `sha256`."""
     package: dict[str, Any] = {"texts": {}, "modules": [], "templates": {}, "lines": {}}
-    package |= {"is_readable": False}
+    package["is_readable"] = False
     hashed = _Hashing(stream)
     try:
         with gzip.GzipFile(fileobj=hashed) as inner:  # type: ignore[call-overload]
