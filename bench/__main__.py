@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from bench import audit, deploy_overhead, matrix, memory, pages, search, zero_downtime
+from bench import addons, audit, deploy_overhead, matrix, memory, pages, search, zero_downtime
 from bench.results import Result, print_results
 
 BENCHMARKS = {
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "matrix": matrix.run,
     "search": search.run,
     "audit": audit.run,
+    "addons": addons.run,
 }
 
 

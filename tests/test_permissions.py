@@ -61,6 +61,7 @@ from tests.panel import (
     organisation,
     user_of,
 )
+from tests.publishing import sample
 
 OLGA = Person("Olga")  # looks after the installation; a stranger to everybody's organisations
 EVERYBODY = (*PEOPLE[:-1], OLGA, CHARLIE)
@@ -113,6 +114,7 @@ EXCEPTIONS = {
     ("organisations.leave", ALICE): 400,  # the last owner
     ("organisations.leave", ADAM): 403,  # administrators do not remove themselves
     ("recovery.confirm_email", ALICE): 404,  # nobody asked for a mail
+    **sample.EXCEPTIONS,
 }
 """Acts that ask for more than a right."""
 KEY = (
@@ -157,6 +159,7 @@ FORMS: dict[str, Form | Callable[[Person | None, On], Form]] = {
     "environments.settings": {"name": "Another", "branch": "main", "containers": "1"},
     "domains.change_use": {"use": "alias"},
     "new_environment.create": {"name": "Acceptance", "slug": "acceptance"},
+    **sample.FORMS,
     "flavours.save": {"setting-cache-lifetime": "3600", "setting-driver": "redis"},
 }
 """What a POST needs to be more than refused; a function where it depends on who asks for what."""
@@ -181,6 +184,7 @@ def busy_panel(template: Path, home: Path) -> Panel:
     """A panel with a row of every kind on `demo` and `moon`, for the addresses of `values`."""
     panel = copy_panel(template, home)
     laravel.install(panel, laravel.ADDON)
+    sample.settle_small(panel)
     for _ in range(2):
         site.commit(panel)
         assert site.deploy(panel).status == "succeeded"
@@ -250,6 +254,7 @@ def values(rule: Rule, on: On) -> Mapping[str, object]:
     }
     own |= {name: first(query()) for name, query in BY_ENDPOINT.get(rule.endpoint, {}).items()}
     own |= {"name": "live"} if rule.endpoint.startswith("domains.") else {}
+    own |= sample.address_of(rule.endpoint)
     own |= {"key": laravel.KEY} if rule.endpoint.startswith("flavours.") else {}
     own |= {"name": "preview"} if on == On.TRASHED_ENVIRONMENT else {}
     return own

@@ -18,8 +18,8 @@ from app.adapters.engine import Limits
 CGROUPS = Path("/sys/fs/cgroup")
 _PERIOD = 100_000  # microseconds; the kernel's default for processor quotas
 _V1_CONTROLLERS = ("memory", "pids", "cpu")
-# A killed container's group goes a moment after it: tries and seconds between them.
-_TRIES, _PAUSE = 50, 0.05
+# A killed process's group goes a moment after it: tries, and seconds between them, which double.
+_TRIES, _FIRST_PAUSE, _PAUSE = 50, 0.001, 0.05
 
 
 @dataclass(frozen=True)
@@ -148,11 +148,11 @@ def _sweep_abandoned(purpose: Purpose, root: Path) -> None:
 
 def _remove(name: str, root: Path) -> None:
     # Under v1 Docker makes the same path in the controllers we did not ask for, too.
-    for _ in range(_TRIES):
+    for count in range(_TRIES):
         left = [group for group in (root / name, *root.glob(f"*/{name}")) if group.exists()]
         for group in left:
             with suppress(OSError):
                 group.rmdir()
         if not any(group.exists() for group in left):
             return
-        time.sleep(_PAUSE)
+        time.sleep(min(_FIRST_PAUSE * 2**count, _PAUSE))

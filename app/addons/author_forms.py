@@ -16,9 +16,9 @@ from app.organisations.models import Member
 from app.web.forms import PanelForm
 
 AUDIENCES = [
-    (Audience.PRIVATE.value, _l("Only those who work on it")),
-    (Audience.ORGANISATION.value, _l("The whole organisation")),
-    (Audience.PUBLIC.value, _l("Everybody on this installation")),
+    (Audience.PRIVATE.value, _l("Private")),
+    (Audience.ORGANISATION.value, _l("Organisation")),
+    (Audience.PUBLIC.value, _l("Public")),
 ]
 NO_LICENCE = ("", _l("None yet: the package brings its own"))
 
@@ -84,7 +84,7 @@ class UploadForm(PanelForm):
     app = FileField(
         _l("Archive"),
         [FileRequired(_l("Choose the archive first."))],
-        description=_l("The .tar.gz of the package."),
+        description=_l("The .tar.gz that “divio addon upload” would send."),
         render_kw={"accept": ".tar.gz,.tgz,application/gzip"},
     )
 

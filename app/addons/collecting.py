@@ -45,12 +45,19 @@ class Asked:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """As the commit has them, by package name."""
 
-    def stored(self) -> dict[str, Any]:
-        """JSON for `Release.contributions`."""
+    def stored(self, own_names: Collection[str] = ()) -> dict[str, Any]:
+        """JSON for `Release.contributions`; variables that people set are not the addons'."""
+        kept = self.collected.stored()
+        owners = kept["variables"].items()
         return {
-            **self.collected.stored(),
+            **kept,
+            "variables": {name: owner for name, owner in owners if name not in own_names},
             "settings": self.settings,
-            "commands": len(self.collected.release_commands),
+            "commands": [
+                [part.package_name, row.label, row.command]
+                for part in self.parts
+                for row in part.contribution.release_commands
+            ],
         }
 
 

@@ -3,6 +3,7 @@ showing it asks no addon anything."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -36,6 +37,8 @@ LARGEST_NUMBER = 2**53
 HELP_TAGS = {"a", "b", "br", "code", "em", "i", "li", "ol", "p", "strong", "ul"}
 TRUE_WORDS = frozenset({"true", "1", "on", "yes", "y", "yeah", "yep"})
 """What site's code reads as true in a text (addon contract, section 4)."""
+# What no answer of an addon may hold either (`app.addons.answers`): told before it is asked.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def fields_of(version: AddonVersion) -> tuple[api.Field, ...]:
@@ -241,7 +244,7 @@ def _attributes(field: api.Field) -> dict[str, Any]:
     if field.type == api.FieldType.LONG_TEXT:
         found["rows"] = 5
     if field.type == api.FieldType.NUMBER:
-        found |= {"min": field.min_value, "max": field.max_value}
+        found |= {"min": field.min_value, "max": field.max_value, "class": "form-control-number"}
     if field.is_read_only:
         is_text = field.type in (api.FieldType.TEXT, api.FieldType.LONG_TEXT, api.FieldType.NUMBER)
         found["readonly" if is_text else "disabled"] = True
@@ -274,7 +277,7 @@ def _with_line_feeds(text: str | None) -> str | None:
 
 def _keepable(form: PanelForm, field: Field) -> None:
     """What neither Git nor the database can keep."""
-    if isinstance(field.data, str) and "\0" in field.data:
+    if isinstance(field.data, str) and _CONTROL.search(field.data):
         raise ValidationError(_("There is a character in it that cannot be kept."))
     if isinstance(field.data, int) and abs(field.data) > LARGEST_NUMBER:
         raise ValidationError(_("This number is too large."))

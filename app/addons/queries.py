@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import and_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import Text, and_, cast, or_, select
+from sqlalchemy.orm import contains_eager, joinedload
 
 from app.accounts.models import AccessToken, User
 from app.addons.models import (
@@ -114,6 +114,35 @@ def find_installed(application_id: int, package_name: str) -> InstalledAddon | N
         )
         .options(joinedload(InstalledAddon.addon), joinedload(InstalledAddon.version))
     )
+
+
+def list_installed_names(application_id: int) -> Mapping[int, str]:
+    """Package names of what the Test branch has, by the number of the row, in the order of
+    installation: cheap however many there are."""
+    rows = db.session.execute(
+        select(InstalledAddon.id, Addon.package_name)
+        .join(InstalledAddon.addon)
+        .where(InstalledAddon.application_id == application_id, InstalledAddon.removed_at.is_(None))
+        .order_by(InstalledAddon.id)
+    )
+    return {row.id: row.package_name for row in rows}
+
+
+def list_contributing(application_id: int) -> Sequence[InstalledAddon]:
+    """Those of `list_installed` that may bring anything: they come with Moonbase, or have answered
+    something before."""
+    has_answered = cast(InstalledAddon.contributed, Text) != "{}"
+    return db.session.scalars(
+        select(InstalledAddon)
+        .join(InstalledAddon.addon)
+        .where(
+            InstalledAddon.application_id == application_id,
+            InstalledAddon.removed_at.is_(None),
+            or_(Addon.organisation_id.is_(None), has_answered),
+        )
+        .order_by(InstalledAddon.id)
+        .options(contains_eager(InstalledAddon.addon), joinedload(InstalledAddon.version))
+    ).all()
 
 
 def find_row(application_id: int, addon_id: int) -> InstalledAddon | None:

@@ -24,10 +24,19 @@ from app.adapters.sandbox import Reason, SandboxFailed
 from app.addons import questions
 from app.addons.api import AddonInfo, Field, Rights
 from app.addons.models import Addon, AddonVersion, PackageKind
+from app.addons.operations import CATEGORIES, LICENCE_LENGTH, SUMMARY_LENGTH
 from app.addons.packages.findings import Finding, Refused
 from app.addons.packages.names import inner_name
 from app.addons.packages.readme import render_readme
-from app.addons.packages.rules import Inspected, check_info, inspect_facts, is_taken, place_in
+from app.addons.packages.rules import (
+    Inspected,
+    Package,
+    Text,
+    check_info,
+    inspect_facts,
+    is_taken,
+    place_in,
+)
 from app.addons.rights import write_rights
 from app.audit.operations import record
 from app.errors import Conflict
@@ -65,8 +74,8 @@ def upload_version(addon: Addon, stream: IO[bytes], actor: User) -> AddonVersion
     with _received(addon, stream) as upload:
         if upload.inspected.is_refused:
             raise Refused(upload.inspected.findings)
-        if upload.inspected.package:
-            _take_out_package(upload)
+        if package := upload.inspected.package:
+            _take_out(package, upload.folder)
         home = _home()
         kept: Path | None = None
         try:
@@ -146,7 +155,7 @@ def _write(stream: IO[bytes], path: Path, limit: int) -> tuple[int, str]:
 def _inspect(archive: Path, package_name: str, taken: list[str]) -> Inspected:
     """Ask the sandbox what is in it. A package that breaks even this is refused with why."""
     try:
-        facts = questions.inspect(archive)
+        return inspect_facts(questions.inspect(archive), package_name, taken)
     except SandboxFailed as failed:
         sentences = {
             Reason.TIME: "The archive takes too long to unpack.",
@@ -154,7 +163,6 @@ def _inspect(archive: Path, package_name: str, taken: list[str]) -> Inspected:
         }
         sentence = sentences.get(failed.reason, failed.sentence)
         raise Refused([Finding(sentence, detail=failed.detail)]) from failed
-    return inspect_facts(facts, package_name, taken)
 
 
 def _describe(upload: Upload, package_name: str) -> None:
@@ -175,19 +183,17 @@ def _describe(upload: Upload, package_name: str) -> None:
         check_info(inspected, described.info, package_name)
 
 
-def _take_out_package(upload: Upload) -> None:
+def _take_out(package: Package, folder: Path) -> None:
     """Copy the source distribution out of the archive. Where it lies the sandbox has said, so that
     nothing here has to understand a tar; its hash proves that it is what was looked into."""
-    package = upload.inspected.package
-    left, hashed = package["size"], hashlib.sha256()
-    path = upload.folder / ARCHIVE
-    with gzip.open(path) as source, (upload.folder / PACKAGE).open("xb") as target:
-        source.seek(package["offset"])
+    left, hashed = package.size, hashlib.sha256()
+    with gzip.open(folder / ARCHIVE) as source, (folder / PACKAGE).open("xb") as target:
+        source.seek(package.offset)
         while left and (chunk := source.read(min(CHUNK, left))):
             left -= len(chunk)
             hashed.update(chunk)
             target.write(chunk)
-    if hashed.hexdigest() != package["sha256"]:
+    if hashed.hexdigest() != package.sha256:
         raise Refused([Finding("The archive was read twice and differed.", PACKAGE)])
 
 
@@ -197,7 +203,7 @@ def _add_version(addon: Addon, upload: Upload, actor: User) -> AddonVersion:
     if is_taken(inspected.version, [row.version for row in addon.versions]):
         raise Conflict(f"Version {inspected.version} was uploaded by somebody else just now.")
     info = upload.info
-    changes = (info.changes if info else "") or _text_of(inspected, "changes")
+    changes = (info.changes if info else "") or _text_of(inspected.package, "changes").text
     version = AddonVersion(
         version=inspected.version,
         kind=inspected.kind,
@@ -227,11 +233,13 @@ def _add_version(addon: Addon, upload: Upload, actor: User) -> AddonVersion:
 def _fill_in(addon: Addon, upload: Upload) -> None:
     """What nobody has said of the addon yet, its first package may."""
     package, info = upload.inspected.package, upload.info
-    summary = (info.summary if info else "") or package.get("summary", "")
-    addon.summary = addon.summary or summary[:300]
-    addon.licence = addon.licence or ((info.licence if info else "") or package.get("licence", ""))
+    said = [(info.summary, info.licence)] if info else []
+    said += [(package.summary, package.licence)] if package else []
+    for summary, licence in said:
+        addon.summary = addon.summary or summary[:SUMMARY_LENGTH]
+        addon.licence = addon.licence or licence[:LICENCE_LENGTH]
     if info and not addon.categories:
-        addon.categories = list(info.categories)[:5]
+        addon.categories = list(info.categories)[:CATEGORIES]
 
 
 def _facts(addon: Addon, upload: Upload) -> dict[str, Any]:
@@ -241,9 +249,9 @@ def _facts(addon: Addon, upload: Upload) -> dict[str, Any]:
     return {
         "installed_apps": inspected.addon_json.get("installed-apps", []),
         "needs": list(upload.info.needs) if upload.info else [],
-        "inner_name": module if module in package.get("modules", []) else "",
-        "has_package": bool(package),
-        "package_sha256": package.get("sha256", ""),
+        "inner_name": module if package and module in package.modules else "",
+        "has_package": package is not None,
+        "package_sha256": package.sha256 if package else "",
         "warnings": [str(finding) for finding in inspected.findings],
     }
 
@@ -251,18 +259,17 @@ def _facts(addon: Addon, upload: Upload) -> dict[str, Any]:
 def _texts(addon: Addon, inspected: Inspected) -> dict[str, Any]:
     """`AddonVersion.texts`. Templates by their path below `templates/`, as they lie in the package
     and will in the site."""
-    readme = inspected.package.get("texts", {}).get("readme", {"file": "", "text": ""})
-    templates = inspected.package.get("templates", {})
+    readme = _text_of(inspected.package, "readme")
+    templates = inspected.package.templates if inspected.package else {}
     return {
         "addon_json": inspected.addon_json_text,
         "configuration": inspected.source,
-        "readme": readme["text"],
-        "readme_html": render_readme(readme["text"], readme["file"]),
+        "readme": readme.text,
+        "readme_html": render_readme(readme.text, readme.file),
         "licence": inspected.licence_text,
         "templates": templates.get(inner_name(addon.package_name), {}),
     }
 
 
-def _text_of(inspected: Inspected, name: str) -> str:
-    text: str = inspected.package.get("texts", {}).get(name, {}).get("text", "")
-    return text
+def _text_of(package: Package | None, name: str) -> Text:
+    return package.texts.get(name, Text("", "")) if package else Text("", "")

@@ -145,6 +145,16 @@ def list_releases(environment_id: int, limit: int = 10) -> Sequence[Release]:
     ).all()
 
 
+def moments_asked(release_ids: Sequence[int]) -> Mapping[int, datetime.datetime]:
+    """When the deployment that made each release was asked for: its commit is as old."""
+    rows = db.session.execute(
+        select(Deployment.release_id, func.min(Deployment.created_at))
+        .where(Deployment.release_id.in_(release_ids))
+        .group_by(Deployment.release_id)
+    )
+    return {number: moment for number, moment in rows if number is not None}
+
+
 def find_build(application_id: int, commit: str, additions: str | None = None) -> Build | None:
     """The newest kept image of a commit; with `additions` (None: any) beyond its files."""
     same = () if additions is None else (Build.additions == additions,)

@@ -9,7 +9,7 @@ that is taken back does not wait any more.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import humanize
@@ -18,8 +18,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from app.adapters.git import CommitInfo
+from app.addons.stored import form_fields, stored_addons
+from app.deployments import queries
 from app.deployments.models import CurrentRelease, Deployment, DeploymentStatus, Release
-from app.environments.models import Environment
+from app.deployments.waiting_addons import (
+    AddonSide,
+    differences,
+    side_after,
+    side_of_release,
+)
+from app.environments.models import TEST, Environment
+from app.environments.queries import find_environment
 from app.extensions import db
 from app.installation import installation
 from app.repositories.queries import find_tracked_branch, load_repository, tracked_branches
@@ -45,6 +54,8 @@ class ChangeKind(StrEnum):
     CONTAINERS = "containers"
     LIMIT = "limit"
     BRANCH = "branch"
+    ADDON = "addon"
+    ADDON_SETTING = "addon-setting"
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,8 @@ class Change:
     before: str | None
     after: str | None
     is_secret: bool = False
+    addon: str = ""
+    """The package that sets the variable, where people have not."""
 
     @property
     def verb(self) -> str:
@@ -94,6 +107,7 @@ class Settings:
     limits: Mapping[str, float | None]
     hosts: Sequence[str]
     redirects: Sequence[tuple[str, str, int]]
+    addons: AddonSide = field(default_factory=AddonSide)
 
 
 def load_waiting(environments: Sequence[Environment]) -> Mapping[int, Waiting]:
@@ -104,9 +118,14 @@ def load_waiting(environments: Sequence[Environment]) -> Mapping[int, Waiting]:
     deployed = select(Environment).where(Environment.id.in_(list(releases)))
     configurations = resolve_configurations(db.session.scalars(deployed).all())
     tracked = tracked_branches(numbers)
+    sides = _sides_of_addons(environments, releases, configurations)
     changes = _without_secrets(
         {
-            number: compare(_of_release(releases[number]), _of_configuration(configuration))
+            number: compare(
+                _of_release(releases[number]),
+                _of_configuration(configuration, sides[number]),
+                environments[0].application_id,
+            )
             for number, configuration in configurations.items()
         }
     )
@@ -146,13 +165,15 @@ def changes_since_last(deployment: Deployment, release: Release) -> Sequence[Cha
     if before is None or before.id == release.id:
         return ()
     number = deployment.environment_id
-    changes = compare(_of_release(before), _of_release(release))
+    application_id = deployment.environment.application_id
+    changes = compare(_of_release(before), _of_release(release), application_id)
     return _without_secrets({number: changes})[number]
 
 
-def compare(before: Settings, after: Settings) -> list[Change]:
+def compare(before: Settings, after: Settings, application_id: int) -> list[Change]:
     """All differences, by kind and then by name."""
     return [
+        *_addons(before.addons, after.addons, application_id),
         *_variables(before, after),
         *_domains(before, after),
         *_commands(before.commands, after.commands),
@@ -181,21 +202,57 @@ def _of_release(release: Release) -> Settings:
         limits=release.limits,
         hosts=release.hosts,
         redirects=[(host, target, status) for host, target, status in release.redirects],
+        addons=side_of_release(release),
     )
 
 
-def _of_configuration(configuration: Configuration) -> Settings:
+def _sides_of_addons(
+    environments: Sequence[Environment],
+    releases: Mapping[int, Release],
+    configurations: Mapping[int, Configuration],
+) -> Mapping[int, AddonSide]:
+    """What addons would bring to each. The rows tell of Test's branch; of an environment on another
+    one nothing is known before its deployment asks, so nothing is said to change."""
+    sides = {number: side_of_release(releases[number]) for number in configurations}
+    stored = stored_addons(environments[0].application_id) if sides else ()
+    if not stored:
+        return sides
+    application_id = environments[0].application_id
+    test = find_environment(application_id, TEST)
+    asked_at = queries.moments_asked([releases[number].id for number in sides])
+    for row in environments:
+        if row.id not in sides or test is None or row.branch != test.branch:
+            continue
+        since = asked_at[releases[row.id].id]
+        moved = [one for one in stored if one.changed_at and one.changed_at > since]
+        fields = form_fields(application_id, {one.package_name for one in moved}) if moved else {}
+        own_names = configurations[row.id].own_names
+        sides[row.id] = side_after(sides[row.id], moved, fields, own_names)
+    return sides
+
+
+def _of_configuration(configuration: Configuration, addons: AddonSide) -> Settings:
     limits = configuration.limits
     return Settings(
-        variables=configuration.variables,
+        variables={**configuration.variables, **addons.variables},
         secret_names=configuration.secret_names,
         own_names=configuration.own_names,
-        commands=configuration.release_commands,
+        commands=[
+            *((label, command) for _package, label, command in addons.commands),
+            *configuration.release_commands,
+        ],
         containers=configuration.containers,
         limits={"memory_bytes": limits.memory_bytes, "cpus": limits.cpus, "pids": limits.pids},
         hosts=configuration.hosts,
         redirects=configuration.redirects,
+        addons=addons,
     )
+
+
+def _addons(before: AddonSide, after: AddonSide, application_id: int) -> Iterator[Change]:
+    for row in differences(before, after, application_id):
+        kind = ChangeKind.ADDON_SETTING if row.is_setting else ChangeKind.ADDON
+        yield Change(kind, row.name, row.before, row.after)
 
 
 def _variables(before: Settings, after: Settings) -> Iterator[Change]:
@@ -214,6 +271,7 @@ def _variables(before: Settings, after: Settings) -> Iterator[Change]:
             _value(old.get(name), name in secret),
             _value(new.get(name), name in secret),
             name in secret,
+            after.addons.owners.get(name) or before.addons.owners.get(name, ""),
         )
 
 
@@ -296,4 +354,4 @@ def _hidden(row: Change) -> Change:
     if row.kind != ChangeKind.VARIABLE:
         return row
     before, after = (None if text is None else "" for text in (row.before, row.after))
-    return Change(row.kind, row.name, before, after, is_secret=True)
+    return replace(row, before=before, after=after, is_secret=True)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
+import subprocess
+import sys
 import zipfile
+from html import unescape
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +17,8 @@ from app.addons.queries import find_addon, find_version
 from app.audit.models import AuditLine
 from app.extensions import db
 from tests.addons import samples
+from tests.addons.archives import NAME, archive
+from tests.addons.registered import register
 from tests.panel import (
     ALICE,
     BOB,
@@ -271,6 +278,52 @@ def test_an_archive_that_is_too_large_is_refused_before_it_is_read(made: Panel) 
         environ_overrides={"CONTENT_LENGTH": str(limit * 4)},
     )
     assert answer.status_code == 413 and "larger than the limit" in answer.text
+
+
+def chosen(data: bytes) -> dict[str, object]:
+    return {"app": (io.BytesIO(data), "susan.tar.gz")}
+
+
+def test_an_archive_is_taken_and_all_that_is_wrong_with_one_is_said(panel: Panel) -> None:
+    """In the real sandbox, as all uploads."""
+    register(panel)
+    alice, path = panel.client_of(ALICE), f"/addons/{NAME}/upload/"
+    answer = alice.post(path, data=chosen(archive()))
+    assert answer.location.endswith(f"/addons/{NAME}/versions/1.0/")
+    assert "in the Alpha channel" in alice.get(answer.location).text
+    broken = "from aldryn_client import forms\n\n\nclass Form(forms.BaseForm):\n    x = 1 / 0\n"
+    refused = alice.post(path, data=chosen(archive(more={"aldryn_config.py": broken})))
+    assert refused.status_code == 200 and "2 things to put right" in refused.text
+    for words in ("Version 1.0 is there already", "line 5", "ZeroDivisionError", "VERSION"):
+        assert words in refused.text, words
+    assert "What your code raised" in refused.text
+    nonsense = alice.post(path, data=chosen(b"no archive"))
+    assert nonsense.status_code == 200 and "1 thing to put right" in nonsense.text
+
+
+def test_the_packaging_files_can_be_uploaded_by_the_commands_on_the_page(
+    panel: Panel, tmp_path: Path
+) -> None:
+    alice, home = panel.client_of(ALICE), "/addons/susan-example"
+    alice.post("/addons/new/", data=NEW)
+    packed = io.BytesIO(alice.get(f"{home}/package/files/").data)
+    with zipfile.ZipFile(packed) as files:
+        files.extractall(tmp_path)
+    by_hand = alice.get(f"{home}/upload/").text.split("by hand", 1)[1]
+    commands = [unescape(line) for line in re.findall(r"<code>(.+?)</code>", by_hand)]
+    assert len(commands) == 4
+    bin_of_python = str(Path(sys.executable).parent)
+    environ = {"PATH": f"{bin_of_python}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path / "susan-example", env=environ, capture_output=True
+        )
+        assert done.returncode == 0, done.stderr
+    archive = (tmp_path / "susan-example.tar.gz").read_bytes()
+    answer = alice.post(f"{home}/upload/", data=chosen(archive))
+    assert answer.status_code == 303, re.findall(r"items-words.+?</span>", answer.text, re.DOTALL)
+    with panel.reading():
+        assert [row.version for row in samples.addon_of("susan-example").versions] == ["0.0.1"]
 
 
 def test_no_archive_chosen_is_said_at_the_field(made: Panel) -> None:

@@ -86,16 +86,21 @@ def versions(panel: Panel) -> list[str]:
 def test_register_download_validate_upload(panel: Panel, divio: Divio, tmp_path: Path) -> None:
     assert divio("register", "Susan's example", NAME, "-o", "moon")[0] == 0
     with panel.reading():
-        assert (addon().name, addon().organisation.slug) == ("Susan's example", "moon")  # type: ignore[union-attr]
+        assert addon().name == "Susan's example"
+        assert addon().organisation is not None and addon().organisation.slug == "moon"
     source = unpacked(panel, tmp_path)
     assert divio("--path", str(source), "validate") == (0, "Addon is valid!\n")
     code, said = divio("--path", str(source), "upload")
     assert code == 0 and f"{NAME} 0.0.1 is in the Alpha channel." in said, said
-    assert versions(panel) == ["0.0.1"]
     with panel.reading():
         (version,) = addon().versions
         assert version.kind == PackageKind.ALDRYN and version.facts["inner_name"] == "susan_example"
         assert package_path(version).is_file()
+    code, said = divio("--path", str(source), "upload")
+    assert code == 1 and "Version 0.0.1 is there already, and never changes." in said, said
+    (source / "susan_example" / "__init__.py").write_text('__version__ = "0.0.2"\n')
+    assert divio("--path", str(source), "upload")[0] == 0
+    assert versions(panel) == ["0.0.1", "0.0.2"]
 
 
 def test_the_plugin_s_files_can_be_uploaded_as_they_are(
@@ -103,7 +108,6 @@ def test_the_plugin_s_files_can_be_uploaded_as_they_are(
 ) -> None:
     register(panel)
     source = unpacked(panel, tmp_path, PackageKind.PLUGIN)
-    assert divio("--path", str(source), "validate") == (0, "Addon is valid!\n")
     code, said = divio("--path", str(source), "upload")
     assert code == 0 and "0.0.1 is in the Alpha channel." in said, said
     with panel.reading():
@@ -116,19 +120,8 @@ def test_registering_again_names_the_field(divio: Divio, source: Path) -> None:
     """The command ends with 0 even then: its own doing."""
     code, said = divio("register", "Another", NAME, "-o", "moon")
     assert (code, "package_name" in said, "is taken" in said) == (0, True, True), said
-    code, said = divio("register", "Another", "Susan_Example", "-o", "moon")
-    assert "must not contain underscores" in said and "susan-example" in said
     code, said = divio("register", "Another", "another")
     assert "organisation" in said and "One of: alice, moon" in said, said
-
-
-def test_the_same_version_again_says_why_not(panel: Panel, divio: Divio, source: Path) -> None:
-    assert divio("--path", str(source), "upload")[0] == 0
-    code, said = divio("--path", str(source), "upload")
-    assert code == 1 and "Version 0.0.1 is there already, and never changes." in said, said
-    (source / "susan_example" / "__init__.py").write_text('__version__ = "0.0.2"\n')
-    assert divio("--path", str(source), "upload")[0] == 0
-    assert versions(panel) == ["0.0.1", "0.0.2"]
 
 
 def test_all_findings_reach_the_terminal(panel: Panel, divio: Divio, source: Path) -> None:

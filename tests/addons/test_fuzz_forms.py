@@ -19,6 +19,7 @@ from app.adapters.sandbox import Question, SandboxFailed, Topic
 from app.adapters.sandbox.choosing import choose_sandbox
 from app.addons.installing import carry_out, plan_install
 from app.addons.models import Addon, AddonVersion, Audience, PackageKind
+from app.addons.queries import find_addon
 from app.addons.questions import describe
 from app.web.extensions import limiter
 from tests.addons.flavours import laravel
@@ -116,8 +117,6 @@ def install(panel: Panel, package: GeneratedPackage) -> None:
 
 
 def find(package: GeneratedPackage) -> Addon:
-    from app.addons.queries import find_addon
-
     found = find_addon(package.name)
     assert found is not None
     return found
@@ -145,8 +144,19 @@ def pairs_for(names: tuple[str, ...]) -> st.SearchStrategy[list[tuple[str, str]]
     return st.lists(st.tuples(known | known | known | others, VALUES), max_size=len(names) + 3)
 
 
+def nearly_right(package: GeneratedPackage) -> st.SearchStrategy[list[tuple[str, str]]]:
+    """Each field once with what it takes, and one of them with anything."""
+    right = {
+        f"setting-{name}": "one" if f"{name} = forms.SelectField" in package.source else "12"
+        for name in package.fields
+    }
+    return st.tuples(st.sampled_from(sorted(right)), VALUES).map(
+        lambda changed: list((right | dict([changed])).items())
+    )
+
+
 POSTS = st.sampled_from(INSTALLED).flatmap(
-    lambda package: st.tuples(st.just(package), pairs_for(package.fields))
+    lambda package: st.tuples(st.just(package), pairs_for(package.fields) | nearly_right(package))
 )
 
 
@@ -155,24 +165,31 @@ def test_they_have_fields_of_every_kind() -> None:
     assert all(f"{kind}(" in sources for kind in KINDS) and "def clean(self):" in sources
 
 
-@settings(max_examples=50)
-@given(post=POSTS)
-def test_anything_may_be_sent_to_a_form(
-    site: tuple[Panel, FlaskClient], post: tuple[GeneratedPackage, list[tuple[str, str]]]
-) -> None:
+def test_anything_may_be_sent_to_a_form(site: tuple[Panel, FlaskClient]) -> None:
     """Previewed, and saved where the form takes it."""
     panel, browser = site
-    package, pairs = post
-    path = f"/applications/demo/addons/{package.name}/"
-    entered = [pair for pair in pairs if pair[0] not in ("seen", "plan", "act")]
-    send(panel, browser, path, pairs)
-    page = send(panel, browser, path, [*entered, ("act", "preview")])
-    if 'name="plan"' in page:
-        send(panel, browser, path, [*entered, ("act", "save"), ("plan", hidden(page, "plan"))])
-    judged(browser.get(path))
+    saved: list[str] = []
+
+    @settings(max_examples=30)
+    @given(post=POSTS)
+    def fill(post: tuple[GeneratedPackage, list[tuple[str, str]]]) -> None:
+        package, pairs = post
+        path = f"/applications/demo/addons/{package.name}/"
+        entered = [pair for pair in pairs if pair[0] not in ("seen", "plan", "act")]
+        if entered != pairs:
+            send(panel, browser, path, pairs)
+        page = send(panel, browser, path, [*entered, ("act", "preview")])
+        if 'name="plan"' in page:
+            confirmed = hidden(page, "plan")
+            send(panel, browser, path, [*entered, ("act", "save"), ("plan", confirmed)])
+            saved.append(package.name)
+        judged(browser.get(path))
+
+    fill()
+    assert len(saved) > 2  # it is not all refused
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(pairs=pairs_for(("enabled", "cache-lifetime", "driver", "header", "build")))
 def test_anything_may_be_sent_to_a_form_of_flavours(
     site: tuple[Panel, FlaskClient], pairs: list[tuple[str, str]]
@@ -212,7 +229,7 @@ def test_packages_are_as_the_contract_counted() -> None:
     assert json.loads(made[0].addon_json)["package-name"] == made[0].name
     assert len({package.name for package in made}) == 500
     assert sum(not package.loads for package in made) == 9  # 8 of 459
-    assert sum(not package.has_form for package in made) == 10  # 2 of 98
+    assert sum(not package.has_form for package in made) == 9  # 2 of 98; one more is broken
     without = sum(not package.fields for package in made)
     assert 0.35 < without / 500 < 0.43  # 37 of 98
     assert max(len(package.fields) for package in made) == 14

@@ -40,7 +40,7 @@ def test_a_good_archive(tmp_path: Path) -> None:
     assert package["templates"] == {"susan_example": {"susan_example/page.html": "<p>Hello</p>\n"}}
     assert package["texts"]["readme"]["file"] == "README.rst"
     assert package["texts"]["changes"]["text"] == "1.0: the first.\n"
-    assert package["texts"]["plugin.py"] == PLUGIN
+    assert package["texts"]["plugin.py"]["text"] == PLUGIN
     with tarfile.open(fileobj=io.BytesIO(data)) as opened:
         assert opened.getmember("package.tar.gz").offset_data == package["offset"]
         assert opened.getmember("package.tar.gz").size == package["size"]
@@ -102,13 +102,6 @@ def test_one_name_twice(tmp_path: Path) -> None:
     facts = inspect(tmp_path, tar(twice))
     assert sentences(facts) == ["addon.json: The archive has two files of this name."]
     assert facts["texts"]["addon.json"] == ADDON_JSON
-
-
-def test_a_zip_bomb(tmp_path: Path) -> None:
-    data = archive(more={"package.tar.gz": bomb(300)})
-    assert len(data) < 400_000
-    found = sentences(inspect(tmp_path, data))
-    assert found == [": Unpacked, the archive is larger than 250 MB."]
 
 
 def test_a_header_that_is_a_bomb(tmp_path: Path) -> None:
@@ -203,5 +196,7 @@ def test_the_real_sandbox_looks_into_archives(tmp_path: Path) -> None:
 
 
 def test_the_real_sandbox_and_a_bomb(tmp_path: Path) -> None:
-    answered = ask(written(tmp_path, archive(more={"package.tar.gz": bomb(300)})))
+    data = archive(more={"package.tar.gz": bomb(300)})
+    assert len(data) < 400_000
+    answered = ask(written(tmp_path, data))
     assert sentences(answered["answer"]) == [": Unpacked, the archive is larger than 250 MB."]

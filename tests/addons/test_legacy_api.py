@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import http.client
 import io
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 from werkzeug.test import TestResponse
@@ -212,6 +215,23 @@ def test_an_upload_without_its_part(panel: Panel) -> None:
     assert answer.status_code == 404
 
 
+class Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@contextmanager
+def plainly_served(panel: Panel) -> Iterator[tuple[str, int]]:
+    """By a server that reads no more of a request than the application does, and then hangs up:
+    like gunicorn, and unlike the one of the other tests."""
+    with make_server("127.0.0.1", 0, panel.app, handler_class=Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield "127.0.0.1", server.server_port
+        server.shutdown()
+        thread.join()
+
+
 def test_200_mb_are_refused_and_the_sender_hears_why(panel: Panel) -> None:
     """By a real connection: nothing of it reaches disk or memory, and it is not cut off."""
     register(panel)
@@ -226,7 +246,7 @@ def test_200_mb_are_refused_and_the_sender_hears_why(panel: Panel) -> None:
         for _ in range(200):
             yield bytes(1024**2)
 
-    with panel.served() as (host, port):
+    with plainly_served(panel) as (host, port):
         connection = http.client.HTTPConnection(host, port, timeout=30)
         length = {"Content-Length": str(size + len(begin))}
         connection.request("POST", path, body(), headers | length)

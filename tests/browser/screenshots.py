@@ -11,11 +11,14 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.addons.archives import archive
 from tests.browser.browsing import CHROMIUM, sign_in
 from tests.browser.pages import SIGNED_OUT, editors_pages, signed_in_pages
 from tests.browser.panel import Panel, running_panel
 from tests.browser.seeding import EMAIL, seed_agency
+from tests.browser.seeding_addons import HOURS
 from tests.browser.seeding_people import EDITOR
+from tests.browser.seeding_site_addons import NOTICE
 
 LOOKS = {
     "desktop": {"viewport": {"width": 1280, "height": 800}},
@@ -44,6 +47,7 @@ def take_pictures(folder: Path, wanted: list[str]) -> None:
                 sign_in(page, panel, EDITOR)
                 for name, path in editors_pages(agency).items():
                     camera.take(name, path)
+                take_forms(camera)
                 page.context.clear_cookies()
                 sign_in(page, panel, EMAIL)
                 take_variables(camera)
@@ -83,6 +87,8 @@ def take_moments(camera: Camera) -> None:
         page.goto(f"{url}/applications/riverside-bakery/environments/test/releases/")
         page.click("text=Roll back >> nth=0")
         camera.keep("moment-confirm")
+    if camera.wants("moment-addon"):
+        take_upload(camera)
     if camera.wants("moment-refused"):
         page.goto(f"{url}/applications/new/")
         page.fill("#name", "City Museum")
@@ -95,6 +101,26 @@ def take_moments(camera: Camera) -> None:
         camera.keep("moment-token", full=True)
 
 
+def take_upload(camera: Camera) -> None:
+    """A name that is refused, and an archive with all that is wrong with it."""
+    page, url = camera.page, camera.panel.url
+    page.goto(f"{url}/addons/new/")
+    page.fill("#package_name", "northlight_opening_hours")
+    page.fill("#name", "Opening hours")
+    page.click("text=Create addon")
+    camera.keep("moment-addon-refused", full=True)
+    page.goto(f"{url}/addons/{HOURS}/upload/")
+    broken = archive("1.1.1", HOURS, {"aldryn_config.py": BROKEN_FORM})
+    file = {"name": f"{HOURS}.tar.gz", "mimeType": "application/gzip", "buffer": broken}
+    page.set_input_files("#app", [file])
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.get_by_role("heading", name="It was not taken").wait_for()
+    camera.keep("moment-addon-findings", full=True)
+
+
+BROKEN_FORM = (
+    "from aldryn_client import forms\n\nclass Form(forms.BaseForm):\n    x = forms.Magic()\n"
+)
 VARIABLES = "/applications/riverside-bakery/environments/live/variables"
 PASTED = """SMTP_HOST=mail.example.com
 SMTP_PASSWORD='correct horse battery'
@@ -136,6 +162,22 @@ def take_variables(camera: Camera) -> None:
         page.goto(f"{url}{VARIABLES}/?edit=DOMAIN_REDIRECTS")
         page.click("text=Save variable")
         camera.keep("moment-variables-caution", full=True)
+
+
+def take_forms(camera: Camera) -> None:
+    """An addon's form: previewed, and refused."""
+    page, url = camera.page, camera.panel.url
+    if camera.wants("moment-form"):
+        page.goto(f"{url}/sites/riverside-bakery/forms/{NOTICE}/")
+        page.get_by_label("Notice").fill("We are back")
+        page.get_by_label("Key of the map").fill("a secret")
+        page.get_by_role("button", name="Preview").click()
+        page.get_by_role("button", name="Save").wait_for()
+        camera.keep("moment-form-preview", full=True)
+        page.get_by_label("Notice").fill("closed")
+        page.get_by_role("button", name="Preview").click()
+        page.get_by_text("Say when you open again.").wait_for()
+        camera.keep("moment-form-refused", full=True)
 
 
 if __name__ == "__main__":

@@ -27,9 +27,6 @@ from app.deployments.models import (
     StepStatus,
 )
 from app.deployments.pipeline import STORIES
-from app.domains.checks import Finding
-from app.domains.models import DomainKind, RedirectBy
-from app.domains.operations import change_use, claim_domain, note_finding
 from app.domains.queries import CLAIM_LASTS
 from app.environments.models import Environment
 from app.environments.queries import list_environments
@@ -45,13 +42,13 @@ from app.platform_status.operations import open_incident, report_alive, resolve_
 from app.repositories.operations import mark_deployed, refresh_branch
 from app.repositories.queries import load_repository
 from app.routes.models import IngressNode
-from app.routes.operations import Names, point_route
 from app.runtime.operations import add_release_command
 from app.runtime.queries import resolve_configuration
 from app.transactions import unit_of_work
 from app.variables.operations import set_variable
 from tests.browser.panel import PASSWORD
 from tests.browser.seeding_addons import seed_addons
+from tests.browser.seeding_domains import seed_domains
 from tests.browser.seeding_flavours import FLAVOURS_SITE, seed_flavours
 from tests.browser.seeding_people import seed_people
 from tests.browser.seeding_site_addons import seed_site_addons
@@ -355,22 +352,6 @@ def _seed(
     )
 
 
-def _add_domains(live: Environment, owner: User) -> None:
-    """A primary that is served, one that waits for the next deployment, and claims."""
-    settings = installation().settings
-    for host in ("www.example.com", "example.com"):
-        row = claim_domain(live, host, owner, settings)
-        note_finding(row, Finding(True, True, "It leads here."), owner)
-    change_use(row, DomainKind.REDIRECT, RedirectBy.FOUND, owner)
-    point_route(live.id, [], Names(["www.example.com"], [["example.com", "www.example.com", 302]]))
-    for host in ("shop.example.org", "bäckerei.example.org", "example.net"):
-        row = claim_domain(live, host, owner, settings)
-        proved = host.startswith("shop")
-        sentence = "" if proved else f"There is no TXT record at _moonbase.{row.host} yet."
-        note_finding(row, Finding(proved, False, f"{sentence} It leads to 203.0.113.9."), owner)
-    claim_domain(live, "old.example.net", owner, settings).created_at = now() - 2 * CLAIM_LASTS
-
-
 def _configure(
     application: Application, test: Environment, live: Environment, owner: User, guest: User
 ) -> None:
@@ -388,7 +369,7 @@ def _configure(
     add_release_command(
         application, "Collect static files", "python manage.py collectstatic --noinput", owner
     )
-    _add_domains(live, owner)
+    seed_domains(live, owner)
     add_collaborator(application, guest.email, Access.VIEWER, owner)
     add_ssh_key(owner, "Laptop", KEY)
     create_access_token(owner, "Office computer", 90)

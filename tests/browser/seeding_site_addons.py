@@ -70,12 +70,17 @@ FIELDS = (
     Field("code", "Own HTML", required=False, visibility=Visibility.DANGEROUS),
 )
 CODE = """\
-from aldryn_client import forms
-class Form(forms.BaseForm):
-    notice = forms.CharField("Notice")
+from app.addons import api
+@api.hookimpl
+def addon_info():
+    return api.AddonInfo("notice", "Notice", "1.0.0", "Says what is new.")
+@api.hookimpl
+def clean_settings(settings):
+    if settings["notice"] == "closed":
+        raise api.SettingsError({"notice": "Say when you open again."})
+    return settings
 """
 FILES = {
-    "settings.py": b"INSTALLED_ADDONS = [\n    # <INSTALLED_ADDONS>\n    # </INSTALLED_ADDONS>\n]\n",
     "requirements.in": b"# <INSTALLED_ADDONS>\n# </INSTALLED_ADDONS>\n",
     "static/sign.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
 }
@@ -120,7 +125,7 @@ def publish(agency: Organisation, owner: User) -> None:
 def _version(addon: Addon, number: str, rights: Rights) -> AddonVersion:
     row = AddonVersion(
         version=number,
-        kind=PackageKind.ALDRYN,
+        kind=PackageKind.PLUGIN,
         channel=Channel.STABLE,
         changes="Says what is new this week.\nFaster on phones.",
         form=msgspec.to_builtins(FIELDS),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sandbox import Question, Reason, SandboxFailed, SandboxLimits, Topic
-from app.adapters.sandbox.bubblewrap import BubblewrapSandbox
+from app.adapters.sandbox.bubblewrap import START, BubblewrapSandbox
 from app.adapters.sandbox.choosing import choose_sandbox
 from app.adapters.sandbox.container import ContainerSandbox
 from app.errors import Unavailable
@@ -339,6 +342,25 @@ def test_many_at_once() -> None:
         for thread in threads:
             thread.join()
     assert failures == []
+
+
+def test_what_a_killed_panel_has_left_is_ended() -> None:
+    """A first process of a PID namespace that has lost the bubblewrap which made it."""
+    sleeper = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)", START]
+    words = ["unshare", "--user", "--pid", "--fork", *sleeper]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as maker:
+        assert maker.stdout and maker.stdout.readline() == b"up\n"
+        children = Path(f"/proc/{maker.pid}/task/{maker.pid}/children").read_text()
+        handle = os.pidfd_open(int(children))
+        try:
+            describe(BubblewrapSandbox(LIMITS), "")
+            assert select.select([handle], [], [], 0)[0] == [], "its parent lives"
+            maker.kill()
+            maker.wait()
+            describe(BubblewrapSandbox(LIMITS), "")
+            assert select.select([handle], [], [], 5)[0] == [handle]
+        finally:
+            os.close(handle)
 
 
 def test_without_bubblewrap_and_engine_nothing_is_asked(

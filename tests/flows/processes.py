@@ -15,7 +15,6 @@ _MARKS = {
     "web": ("gunicorn",),
     "redis": ("redis-server",),
     "asker": ("app.processes.asker",),
-    "asker": ("app.processes.asker",),
     "scheduler": ("app.processes.scheduler",),
     "observer": ("app.processes.observer",),
     "ssh": ("app.processes.ssh",),

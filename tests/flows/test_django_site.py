@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import tarfile
+import urllib.request
 import uuid
 from collections.abc import Mapping
 
@@ -25,6 +27,7 @@ from app.transactions import unit_of_work
 from tests.flows.running_panel import OWNER, RunningPanel
 
 NAME, VERSION = "greeting-box", "1.2"
+PASSWORD = "squeamish ossifrage"
 CONFIGURATION = """
 from aldryn_client import forms
 
@@ -97,12 +100,20 @@ def publish_sample(panel: RunningPanel) -> None:
     (folder / "package.tar.gz").write_bytes(packed(f"{NAME}-{VERSION}", PACKAGE))
 
 
-def install(panel: RunningPanel, slug: str, name: str, settings: Mapping[str, object]) -> None:
+def install(
+    panel: RunningPanel,
+    slug: str,
+    name: str,
+    settings: Mapping[str, object],
+    secrets: Mapping[str, str | None] | None = None,
+) -> None:
     with panel.app.test_request_context():
         application, addon, owner = find_application(slug), find_addon(name), find_user(OWNER)
         assert application and addon and owner
         store, version = installation().adapters.repositories, addon.versions[-1]
-        carry_out(lambda: plan_install(application, version, settings, store), "", owner, store)
+        carry_out(
+            lambda: plan_install(application, version, settings, store, secrets), "", owner, store
+        )
 
 
 def save(panel: RunningPanel, slug: str, name: str, settings: Mapping[str, object]) -> None:
@@ -113,6 +124,17 @@ def save(panel: RunningPanel, slug: str, name: str, settings: Mapping[str, objec
         assert installed
         store = installation().adapters.repositories
         carry_out(lambda: plan_save(installed, settings, {}, store), "", owner, store)
+
+
+def asked_with_password(panel: RunningPanel, user: str, password: str) -> str:
+    """The start page for somebody who knows the password."""
+    told = base64.b64encode(f"{user}:{password}".encode()).decode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{panel.settings.sites_port}/",
+        headers={"Host": panel.host("garden", "test"), "Authorization": f"Basic {told}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 def deployed(panel: RunningPanel, slug: str) -> Deployment:
@@ -149,5 +171,14 @@ def test_an_empty_application_becomes_a_django_site(panel: RunningPanel) -> None
         assert release.contributions["addons"] == {"django": "1.0", NAME: VERSION}
 
     save(panel, "garden", NAME, {"greeting": "Good evening"})
+    words = {"user": "gardener", "place": "all", "open_paths": "/greeting/\n/health/"}
+    install(panel, "garden", "basic-auth", words, {"password": PASSWORD})
     deployed(panel, "garden")
     assert panel.get("garden", "test", "/greeting/").body == "Good evening"
+    assert panel.get("garden", "test").status == 401
+    assert "<h1>The garden</h1>" in asked_with_password(panel, "gardener", PASSWORD)
+
+    live = panel.deploy("garden", "live", seconds=60)
+    assert "exists already" in panel.log(live.uuid)
+    assert panel.get("garden", "live", "/greeting/").body == "Good evening"
+    assert PASSWORD not in panel.log(live.uuid)

@@ -46,6 +46,10 @@ PAGES = (
     "/account/desktop-app/access-token/",
     "/account/email/",
     "/account/delete/",
+    "/marketplace/",
+    "/marketplace/django/",
+    "/addons/",
+    "/addons/new/",
 )
 
 
@@ -76,11 +80,15 @@ def test_session_cookie_is_for_the_server_only(panel: Panel) -> None:
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
 
 
+BY_TOKEN = ("repositories.", "legacy.")
+"""Opened by a token in a header, never by a cookie: nothing to forge."""
+
+
 def post_rules(panel: Panel) -> list[Rule]:
     return [
         rule
         for rule in panel.app.url_map.iter_rules()
-        if "POST" in (rule.methods or set()) and not rule.endpoint.startswith("repositories.")
+        if "POST" in (rule.methods or set()) and not rule.endpoint.startswith(BY_TOKEN)
     ]
 
 

@@ -4,20 +4,29 @@ what a person does with it in a browser without scripts."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from app.accounts.models import User
 from app.adapters.git import Author, RepositoryStore
 from app.addons.api import Field, FieldType, Rights, Visibility
 from app.addons.installing import carry_out, plan_install, plan_save
-from app.addons.models import AddonVersion, Audience, Channel, InstalledAddon
+from app.addons.models import (
+    AddonChange,
+    AddonVersion,
+    Audience,
+    Channel,
+    InstalledAddon,
+    PackageKind,
+)
 from app.addons.queries import find_addon, find_installed
 from app.applications.models import Application
 from app.environments.models import TEST
 from app.environments.queries import find_environment
+from app.extensions import db
 from app.organisations.models import Organisation
 from app.repositories.queries import load_repository
 from tests.addons.samples import add_version, make_addon
-from tests.panel import ALICE, Panel, Person, application, organisation, user_of
+from tests.panel import ADAM, ALICE, DORA, EVE, Panel, Person, application, organisation, user_of
 
 NAME = "opening-hours"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -69,6 +78,7 @@ FIELDS = (
     Field("raw", "Raw code", required=False, visibility=Visibility.DANGEROUS),
     Field("build", "Build", required=False, initial="fixed", is_read_only=True),
 )
+FIRST = {"notice": "Welcome", "days": 5, "style": "plain", "is_shown": False}
 RIGHTS = Rights(writes_variables=("MAP_KEY", "OPENING_DAYS"))
 WIDER = Rights(writes_variables=("MAP_KEY", "OPENING_DAYS"), has_release_commands=True)
 ENTERED = {
@@ -123,31 +133,29 @@ def commit_files(
 
 
 def install(panel: Panel, person: Person = ALICE) -> None:
-    """Install it on `demo` with initial values."""
+    """Install it on `demo`, with the values of `FIRST`."""
+    _install(panel, NAME, FIRST, person)
+
+
+def _install(
+    panel: Panel, name: str, settings: Mapping[str, object], person: Person = ALICE
+) -> None:
     with panel.reading():
-        addon = find_addon(NAME)
+        addon, site, store = find_addon(name), application(), panel.store
         assert addon is not None
-        site, version = application(), addon.versions[0]
-        settings = {"notice": "Welcome", "days": 5, "style": "plain", "is_shown": False}
-        carry_out(
-            lambda: plan_install(site, version, settings, panel.store),
-            "",
-            user_of(person),
-            panel.store,
-        )
+        version = addon.versions[0]
+        carry_out(lambda: plan_install(site, version, settings, store), "", user_of(person), store)
 
 
-def save(panel: Panel, person: Person = ALICE, **settings: object) -> None:
-    """Save single settings as somebody else does meanwhile."""
+def save(panel: Panel, person: Person = ALICE, name: str = NAME, **settings: object) -> None:
+    """Save single settings, as somebody else does meanwhile."""
     with panel.reading():
-        row = installed()
-        carry_out(
-            lambda: plan_save(row, settings, {}, panel.store), "", user_of(person), panel.store
-        )
+        row, store = installed(name), panel.store
+        carry_out(lambda: plan_save(row, settings, {}, store), "", user_of(person), store)
 
 
-def installed() -> InstalledAddon:
-    found = find_installed(application().id, NAME)
+def installed(name: str = NAME) -> InstalledAddon:
+    found = find_installed(application().id, name)
     assert found is not None
     return found
 
@@ -172,3 +180,60 @@ def hidden(page: str, name: str) -> str:
 def words_of(page: str) -> str:
     """What can be read on a page, in one line."""
     return " ".join(re.sub(r"<[^>]+>", " ", page.split("<body>", 1)[1]).split())
+
+
+SMALL, OTHER = "small", "other-small"
+"""Installed on `demo`, and not; both private to Moon, and quick to ask."""
+SMALL_SOURCE = """
+from aldryn_client import forms
+class Form(forms.BaseForm):
+    title = forms.CharField("Title")
+"""
+
+
+def settle_small(panel: Panel) -> None:
+    """`small` on `demo`, saved twice; `small` 1.1 and `other-small` in the marketplace of Moon."""
+    with panel.work():
+        for name in (SMALL, OTHER):
+            addon = make_addon(organisation(), user_of(ALICE), name, Audience.ORGANISATION)
+            for number in ("1.0", "1.1"):
+                version = add_version(addon, number, Channel.STABLE, (Field("title", "Title"),))
+                version.kind = PackageKind.ALDRYN
+                version.texts = {"configuration": SMALL_SOURCE, "addon_json": "{}"}
+    _install(panel, SMALL, {"title": "A"})
+    for title in ("B", "C"):
+        save(panel, name=SMALL, title=title)
+
+
+FORMS = {
+    "site_addons.install": {"channel": "stable", "version": "1.1", "setting-title": "New"},
+    "site_addons.choose_channel": {"channel": "beta"},
+    "site_addons.upgrade": {"version": "1.1"},
+    "site_addons.remove": {"name": SMALL},
+}
+"""For the permission matrix: what acts take, with `settle_small`."""
+
+
+IN_BOTH_FRAMES = "form fill history preview_undo undo publishing publish_to_test publish_to_live"
+EXCEPTIONS = {
+    # Whoever publishes says of which commit they were told: nobody was.
+    **{
+        (f"{frame}.publish_to_live", person): 409
+        for frame in ("site_addons", "site_forms")
+        for person in (ALICE, ADAM, DORA, EVE)
+    },
+    # An editor is led to the same page of the site.
+    **{(f"site_addons.{name}", EVE): 307 for name in IN_BOTH_FRAMES.split()},
+}
+
+
+def address_of(endpoint: str) -> dict[str, object]:
+    """For the permission matrix: what stands in the addresses of these pages."""
+    if not endpoint.startswith(("site_addons.", "site_forms.")):
+        return {}
+    is_new = endpoint in ("site_addons.offer", "site_addons.install")
+    newest = db.select(AddonChange.uuid).order_by(AddonChange.id.desc())
+    return {
+        "package_name": OTHER if is_new else SMALL,
+        "change_uuid": db.session.scalars(newest).first(),
+    }

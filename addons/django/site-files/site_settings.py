@@ -128,11 +128,11 @@ def _templates(base):
 
 def _database(base):
     """The service's, or a file in the container that lives as long as the container does."""
-    import dj_database_url
-
     address = os.environ.get("DATABASE_URL") or os.environ.get("DEFAULT_DATABASE_DSN")
     if not address or IS_BUILD:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(base / "site.sqlite3")}
+    import dj_database_url
+
     return dj_database_url.parse(address, conn_max_age=60)
 
 

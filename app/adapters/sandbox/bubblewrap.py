@@ -19,6 +19,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from app.adapters.engine import Limits
 from app.adapters.sandbox import Question, SandboxLimits
 from app.adapters.sandbox.interpreter import interpreter, mounts
 from app.adapters.sandbox.listening import Listener
+from app.adapters.sandbox.orphans import end_orphans
 from app.adapters.sandbox.seccomp import sandbox_filter
 from app.adapters.sandbox.verdicts import End, Heard, answer_of, question_bytes
 from app.errors import Unavailable
@@ -69,6 +71,7 @@ class BubblewrapSandbox:
 
     @cached_property
     def _has_cgroups(self) -> bool:
+        end_orphans(START)  # once, and before there is a first one of our own
         return can_make_cgroups(SANDBOXES)
 
     @contextlib.contextmanager
@@ -117,6 +120,10 @@ class BubblewrapSandbox:
         if question.kind == "plugin":
             contract = APP / "addons" / "api.py"
             words += ["--ro-bind", str(contract), "/panel/app/addons/api.py"]
+            compiled = Path(cache_from_source(str(contract)))
+            if compiled.exists():
+                place = f"/panel/app/addons/__pycache__/{compiled.name}"
+                words += ["--ro-bind", str(compiled), place]
             words += ["--ro-bind", str(Path(pluggy.__file__).parent), "/panel/pluggy"]
         if question.archive is not None:
             words += ["--ro-bind", str(question.archive.resolve()), "/panel/archive"]
@@ -148,7 +155,9 @@ class _Process:
 
     def end(self) -> None:
         """Kill what still runs. Process 1 of a PID namespace takes all others with it, and is not
-        gone before they are."""
+        gone before they are. It must be known: without its parent it would wait for ever."""
+        if self._init is None and self._started.poll() is None:
+            self._init = self._find_init(None)
         if self._init is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._init, signal.SIGKILL)

@@ -32,7 +32,9 @@ class Answer:
     managed: tuple[str, ...] = ()
 
     def stored(self) -> dict[str, Any]:
-        """As `InstalledAddon.contributed` keeps it."""
+        """As `InstalledAddon.contributed` keeps it; `{}`: nothing."""
+        if self == Answer():
+            return {}
         kept: dict[str, Any] = msgspec.to_builtins(
             {"answer": replace(self.contribution, files=()), "managed": self.managed}
         )
@@ -80,7 +82,7 @@ def ask(asked: Asked, tip: Tip, addons: Sequence[str], names: set[str]) -> Answe
 def parts_of_others(
     rows: Sequence[InstalledAddon], tip: Tip, addons: Sequence[str], names: set[str]
 ) -> list[Part]:
-    """What the other addons of the site bring."""
+    """What other addons of the site, those of `queries.list_contributing`, bring."""
     return [
         Part(
             row.addon.package_name,

@@ -43,6 +43,19 @@ from app.errors import Conflict, Invalid
 
 
 @dataclass(frozen=True)
+class _Found:
+    """The site as it is: the tip, and the other addons. `names` are package names by the number
+    of the row; `rows` are those of addons that may bring anything."""
+
+    tip: Tip
+    names: Mapping[int, str]
+    rows: Sequence[InstalledAddon]
+
+    def settings(self, version: AddonVersion) -> CurrentSettings:
+        return self.tip.settings(version.addon.package_name)
+
+
+@dataclass(frozen=True)
 class _Wanted:
     """One change, before its files are drafted. `installed` is the row there is already, also
     that of an addon which was removed once."""
@@ -51,11 +64,15 @@ class _Wanted:
     application: Application
     version: AddonVersion
     installed: InstalledAddon | None
-    tip: Tip
+    site: _Found
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     secrets: Mapping[str, str | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def tip(self) -> Tip:
+        return self.site.tip
 
     @property
     def name(self) -> str:
@@ -98,14 +115,14 @@ def plan_install(
     row = queries.find_row(application.id, version.addon_id)
     if row is not None and row.removed_at is None:
         raise Conflict(_("%(name)s is installed already.", name=version.addon.name))
-    tip = _read(application, version, store)
-    found = tip.settings(version.addon.package_name)
+    site = _read(application, version, store)
+    found = site.settings(version)
     after = {**_initials(version), **found.values, **settings}
     notes = (found.problem,) if found.problem else ()
     after = _without_secrets(version, after)
     return _plan(
         _Wanted(
-            ChangeKind.INSTALL, application, version, row, tip, {}, after, secrets or {}, notes
+            ChangeKind.INSTALL, application, version, row, site, {}, after, secrets or {}, notes
         ),
         store,
     )
@@ -127,16 +144,16 @@ def plan_save(
     """
     refuse_removed(installed)
     version = installed.version
-    tip = _read(installed.application, version, store)
-    found = tip.settings(version.addon.package_name)
+    site = _read(installed.application, version, store)
+    found = site.settings(version)
     if found.problem and seen != found.seen:
         raise Invalid(found.problem)
     if seen and seen != found.seen:
         refuse_overtaken(installed, found)
-    before = _present(installed, found)
+    before = _present(found)
     after = _without_secrets(version, {**before, **settings})
     wanted = _Wanted(
-        ChangeKind.SAVE, installed.application, version, installed, tip, before, after, secrets
+        ChangeKind.SAVE, installed.application, version, installed, site, before, after, secrets
     )
     return _plan(wanted, store)
 
@@ -155,14 +172,14 @@ def plan_upgrade(installed: InstalledAddon, version: AddonVersion, store: Reposi
     if version.id == installed.version_id:
         name, number = version.addon.name, version.version
         raise Conflict(_("%(name)s has version %(number)s already.", name=name, number=number))
-    tip = _read(installed.application, version, store)
-    found = tip.settings(version.addon.package_name)
+    site = _read(installed.application, version, store)
+    found = site.settings(version)
     if found.problem:
         raise Invalid(found.problem)
-    before = _present(installed, found)
+    before = _present(found)
     after = _without_secrets(version, {**_initials(version), **before})
     wanted = _Wanted(
-        ChangeKind.UPGRADE, installed.application, version, installed, tip, before, after
+        ChangeKind.UPGRADE, installed.application, version, installed, site, before, after
     )
     return _plan(wanted, store)
 
@@ -182,11 +199,11 @@ def plan_undo(change: AddonChange, store: RepositoryStore) -> Plan:
     ]
     if change.kind not in (ChangeKind.SAVE, ChangeKind.UNDO) or not touched:
         raise Invalid(_("Only a save that changed settings can be undone."))
-    tip = _read(installed.application, installed.version, store)
-    found = tip.settings(installed.addon.package_name)
+    site = _read(installed.application, installed.version, store)
+    found = site.settings(installed.version)
     if found.problem:
         raise Invalid(found.problem)
-    present = _present(installed, found)
+    present = _present(found)
     fields = {one.name: one for one in read_form(installed.version)}
     changed = [name for name in touched if not _has_same(name, present, change.after)]
     refuse_changed_again(installed, changed, fields)
@@ -200,7 +217,7 @@ def plan_undo(change: AddonChange, store: RepositoryStore) -> Plan:
         installed.application,
         installed.version,
         installed,
-        tip,
+        site,
         present,
         _without_secrets(installed.version, after),
         notes=tuple(notes),
@@ -213,15 +230,15 @@ def plan_remove(installed: InstalledAddon, store: RepositoryStore) -> Plan:
     own now. Raises `Conflict` when another installed addon needs it."""
     refuse_removed(installed)
     refuse_needed(installed)
-    tip = _read(installed.application, installed.version, store)
-    before = _present(installed, tip.settings(installed.addon.package_name))
+    site = _read(installed.application, installed.version, store)
+    before = _present(site.settings(installed.version))
     secret = [one.label or one.name for one in read_form(installed.version) if one.is_secret]
     wanted = _Wanted(
         ChangeKind.REMOVE,
         installed.application,
         installed.version,
         installed,
-        tip,
+        site,
         before,
         {},
         notes=(words.copies_stay(), *map(words.secrets_kept, secret)),
@@ -231,9 +248,9 @@ def plan_remove(installed: InstalledAddon, store: RepositoryStore) -> Plan:
 
 def _plan(wanted: _Wanted, store: RepositoryStore) -> Plan:
     """Ask the addons, draft the files, put it into words."""
-    rows = [row for row in _rows(wanted.application) if row.addon_id != wanted.version.addon_id]
+    rows = [row for row in wanted.site.rows if row.addon_id != wanted.version.addon_id]
     is_removal = wanted.kind == ChangeKind.REMOVE
-    addons = _names(wanted, rows)
+    addons = _names(wanted)
     names = own_names(wanted.tip, wanted.version, wanted.secrets)
     old = read_answer(wanted.installed.contributed if wanted.installed else {})
     asked = Asked(wanted.version, wanted.after, wanted.agreed)
@@ -261,7 +278,7 @@ def _plan(wanted: _Wanted, store: RepositoryStore) -> Plan:
         sentences=_sentences(wanted, old, answer),
         notes=(*wanted.notes, *draft.notes),
         rights=_rights_to_consent(wanted),
-        missing=() if is_removal else _missing(wanted, rows, draft),
+        missing=() if is_removal else _missing(wanted, draft),
         contributed=answer.stored(),
     )
 
@@ -313,24 +330,23 @@ def _sentences(wanted: _Wanted, old: Answer, new: Answer) -> tuple[str, ...]:
     return (*first, *changes)
 
 
-def _read(application: Application, version: AddonVersion, store: RepositoryStore) -> Tip:
-    built_in = [row for row in _rows(application) if row.addon.is_built_in]
-    others = [row.addon.package_name for row in built_in]
-    return read_tip(application, version.addon.package_name, store, others)
+def _read(application: Application, version: AddonVersion, store: RepositoryStore) -> _Found:
+    rows = queries.list_contributing(application.id)
+    built_in = [row.addon.package_name for row in rows if row.addon.is_built_in]
+    tip = read_tip(application, version.addon.package_name, store, built_in)
+    return _Found(tip, queries.list_installed_names(application.id), rows)
 
 
-def _rows(application: Application) -> Sequence[InstalledAddon]:
-    return queries.list_installed(application.id)
-
-
-def _names(wanted: _Wanted, rows: Sequence[InstalledAddon]) -> list[str]:
+def _names(wanted: _Wanted) -> list[str]:
     """Package names in the order of installation; one that comes back has its old place."""
-    if wanted.kind == ChangeKind.REMOVE:
-        return [row.addon.package_name for row in rows]
+    names = dict(wanted.site.names)
     if wanted.installed is None:
-        return [*(row.addon.package_name for row in rows), wanted.name]
-    placed = sorted([*rows, wanted.installed], key=lambda row: row.id)
-    return [row.addon.package_name for row in placed]
+        return [*names.values(), wanted.name]
+    if wanted.kind == ChangeKind.REMOVE:
+        names.pop(wanted.installed.id, None)
+    else:
+        names[wanted.installed.id] = wanted.name
+    return [names[number] for number in sorted(names)]
 
 
 def _in_order(own: Part, others: Sequence[Part], addons: Sequence[str]) -> list[Part]:
@@ -348,7 +364,7 @@ def _without_secrets(version: AddonVersion, settings: Mapping[str, Any]) -> dict
     return {name: value for name, value in settings.items() if name not in secret}
 
 
-def _present(installed: InstalledAddon, found: CurrentSettings) -> Mapping[str, Any]:
+def _present(found: CurrentSettings) -> Mapping[str, Any]:
     """The tip counts: what somebody wrote there by hand is not overwritten unseen."""
     return {} if found.problem else found.values
 
@@ -366,9 +382,9 @@ def _rights_to_consent(wanted: _Wanted) -> api.Rights | None:
     return widened(agreed, read_rights(wanted.version.rights))
 
 
-def _missing(wanted: _Wanted, rows: Sequence[InstalledAddon], draft: Draft) -> tuple[str, ...]:
+def _missing(wanted: _Wanted, draft: Draft) -> tuple[str, ...]:
     """What it needs and the site has not got, neither from here nor of its own."""
-    listed = settings_file.listed_names(draft.get(settings_file.PATH) or b"")
-    there = {normalise(name) for name in (*listed, *(row.addon.package_name for row in rows))}
     needs: list[str] = wanted.version.facts.get("needs", [])
+    listed = settings_file.listed_names(draft.get(settings_file.PATH) or b"") if needs else ()
+    there = {normalise(name) for name in (*listed, *wanted.site.names.values())}
     return tuple(name for name in needs if normalise(name) not in there)

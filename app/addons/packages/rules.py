@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from app.adapters.sandbox import Reason, SandboxFailed
 from app.addons.api import AddonInfo
 from app.addons.models import PackageKind
 from app.addons.packages.findings import Finding
@@ -18,6 +20,48 @@ from app.addons.packages.names import inner_name
 
 VERSION_LENGTH = 60
 PACKAGE = "package.tar.gz"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A file by its name in the package."""
+
+    file: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """What a source distribution says of itself. It lies at `offset` (bytes) of the unpacked
+    archive; `lines` are those of setup.py where name and version stand."""
+
+    offset: int
+    size: int
+    sha256: str
+    is_readable: bool
+    name: str
+    version: str
+    summary: str
+    author: str
+    licence: str
+    lines: dict[str, int]
+    modules: list[str]
+    templates: dict[str, dict[str, str]]
+    texts: dict[str, Text]
+
+    def text(self, name: str) -> str:
+        """Of `readme`, `changes`, `licence` or `plugin.py`; empty without one."""
+        return self.texts[name].text if name in self.texts else ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The sandbox's answer to what is in an archive: its shape, and no more, is checked."""
+
+    findings: list[Finding]
+    texts: dict[str, str]
+    package: Package | None
+    is_whole: bool
 
 
 @dataclass
@@ -34,8 +78,7 @@ class Inspected:
     addon_json: dict[str, Any] = field(default_factory=dict)
     addon_json_text: str = ""
     licence_text: str = ""
-    package: dict[str, Any] = field(default_factory=dict)
-    """What the source distribution says of itself; empty without one."""
+    package: Package | None = None
 
     @property
     def is_refused(self) -> bool:
@@ -47,21 +90,26 @@ class Inspected:
         self.findings.append(Finding(sentence, file, line, is_warning))
 
 
-def inspect_facts(facts: Mapping[str, Any], package_name: str, taken: Iterable[str]) -> Inspected:
+def inspect_facts(answer: object, package_name: str, taken: Iterable[str]) -> Inspected:
     """Hold what the sandbox found against the rules. `taken` are the versions there are already.
 
     All that is wrong comes together, so that nobody has to upload ten times to learn ten things.
     """
-    found = Inspected([Finding(**finding) for finding in facts["findings"]])
-    texts, found.package = facts["texts"], facts["package"] or {}
-    if not facts["is_whole"]:
+    try:
+        facts = msgspec.convert(answer, Facts, strict=True)
+    except msgspec.ValidationError as error:
+        sentence = "The archive could not be looked into."
+        raise SandboxFailed(Reason.NONSENSE, sentence, str(error)) from error
+    texts = facts.texts
+    found = Inspected(facts.findings, package=facts.package)
+    if not facts.is_whole:
         return found  # of what was not read nothing can be said
     _choose_configuration(found, texts)
     _check_addon_json(found, texts, package_name)
     _check_version(found, texts, taken)
     _check_licence(found, texts)
-    if found.package.get("is_readable"):
-        _check_package(found, package_name)
+    if found.package and found.package.is_readable:
+        _check_package(found, found.package, package_name)
     elif not found.package and not (found.kind == PackageKind.PLUGIN and found.source):
         found.add("The archive has no package.tar.gz.", PACKAGE)
     return found
@@ -70,7 +118,7 @@ def inspect_facts(facts: Mapping[str, Any], package_name: str, taken: Iterable[s
 def _choose_configuration(found: Inspected, texts: Mapping[str, str]) -> None:
     """`plugin.py` beside addon.json, or at the top of the source distribution, where a module of
     that name may also be something else: then it is one of ours if it says so."""
-    inner = found.package.get("texts", {}).get("plugin.py", "")
+    inner = found.package.text("plugin.py") if found.package else ""
     if "plugin.py" in texts and "aldryn_config.py" in texts:
         found.add("Only one of aldryn_config.py and plugin.py can say how it is set.", "plugin.py")
     if "plugin.py" in texts:
@@ -150,8 +198,8 @@ def _parse(text: str) -> Version | None:
 
 
 def _check_licence(found: Inspected, texts: Mapping[str, str]) -> None:
-    inner = found.package.get("texts", {}).get("licence", {})
-    found.licence_text = texts.get("LICENSE.txt", "").strip() or inner.get("text", "").strip()
+    inner = found.package.text("licence") if found.package else ""
+    found.licence_text = texts.get("LICENSE.txt", "").strip() or inner.strip()
     if not found.licence_text:
         found.add(
             "There is no licence. Say what others may do with it, in a file LICENSE beside "
@@ -160,9 +208,8 @@ def _check_licence(found: Inspected, texts: Mapping[str, str]) -> None:
         )
 
 
-def _check_package(found: Inspected, package_name: str) -> None:
-    package, lines = found.package, found.package["lines"]
-    name, version = package["name"], package["version"]
+def _check_package(found: Inspected, package: Package, package_name: str) -> None:
+    name, version, lines = package.name, package.version, package.lines
     if name and canonicalize_name(name) != canonicalize_name(package_name):
         shown = name[:80]
         found.add(
@@ -177,13 +224,13 @@ def _check_package(found: Inspected, package_name: str) -> None:
             "setup.py",
             lines.get("version", 0),
         )
-    if inner_name(package_name) not in package["modules"]:
+    if inner_name(package_name) not in package.modules:
         found.add(
             f"There is no folder “{inner_name(package_name)}” with an __init__.py: sites will not "
             "have copies of its templates to edit.",
             is_warning=True,
         )
-    if not package["texts"].get("readme", {}).get("text", "").strip():
+    if not package.text("readme").strip():
         found.add("There is no README: say what the addon does.", "README.rst", is_warning=True)
     if not found.source:
         found.add("Without aldryn_config.py it has no settings.", is_warning=True)

@@ -42,7 +42,7 @@ class WriteRelease(Step):
             limits=asdict(configuration.limits),
             hosts=list(configuration.hosts),
             redirects=[list(redirect) for redirect in configuration.redirects],
-            contributions=context.asked.stored(),
+            contributions=context.asked.stored(configuration.own_names),
         )
         db.session.add(row)
         db.session.flush()

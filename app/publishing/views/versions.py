@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from app.accounts.access import signed_in
 from app.addons.installing import Plan, carry_out, diff_of, plan_remove, plan_upgrade
 from app.addons.models import AddonVersion, InstalledAddon
-from app.addons.queries import find_version
+from app.addons.queries import find_version, rights_on_addon
 from app.addons.rights import words_of
 from app.errors import Conflict, Invalid, NotFound, PanelError
 from app.permissions import Permission
@@ -20,6 +20,7 @@ from app.publishing.views.blueprints import (
     Desk,
     application_pages,
     load_installed,
+    load_offered,
     open_desk,
     repositories,
     tell,
@@ -52,6 +53,7 @@ def choose_channel(slug: str, package_name: str) -> ResponseReturnValue:
 def upgrade(slug: str, package_name: str) -> ResponseReturnValue:
     desk = open_desk(slug)
     installed = load_installed(desk, package_name)
+    load_offered(package_name)  # who may not install it may not upgrade it (checklist Part 3)
     wanted, consent, store = _wanted(installed), ConsentForm(), repositories()
     try:
         plan = plan_upgrade(installed, wanted, store)
@@ -77,7 +79,8 @@ def _wanted(installed: InstalledAddon) -> AddonVersion:
 
 
 def _show_version(desk: Desk, installed: InstalledAddon, consent: ConsentForm) -> str:
-    update = find_updates([installed]).get(installed.id)
+    may_install = Permission.ADDON_INSTALL in rights_on_addon(installed.addon, signed_in())
+    update = find_updates([installed]).get(installed.id) if may_install else None
     plan, told = None, ""
     if update is not None:
         try:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-import pytest
+import msgspec
 
 from app.addons import api
 from app.addons.answers import read_contribution
 from app.addons.builtin import FOLDER, Plugin, find_plugin
 from app.addons.contributions import Contribution, Part, collect, with_fields
-from app.addons.questions import contribute_here
+from app.addons.questions import CONTRIBUTIONS
 
 
 def plugin_of(name: str) -> Plugin:
@@ -36,7 +34,8 @@ def contribution_of(
     """All it answers with these settings on top of the initial ones, held to its rights."""
     plugin, given = plugin_of(name), initials(name) | settings
     site = api.Site("Garden", "garden", stage, given, files, ("django", name))
-    answered = read_contribution(contribute_here(plugin, site))
+    said = {name: plugin.ask(hook, site=site) or () for name, hook in CONTRIBUTIONS.items()}
+    answered = read_contribution(msgspec.to_builtins(said))
     whole = with_fields(answered, plugin.fields, given)
     collect([Part(name, plugin.info.version, plugin.info.rights, whole)])
     return whole
@@ -53,7 +52,9 @@ def clean(name: str, **settings: api.Value) -> Mapping[str, Any]:
 def module_of(name: str, file: str) -> ModuleType:
     """A file that the addon puts into a site, imported here."""
     path = FOLDER / name.replace("-", "_") / "site-files" / file
-    spec = importlib.util.spec_from_file_location(f"site_{path.parent.parent.name}_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(
+        f"site_{path.parent.parent.name}_{path.stem}", path
+    )
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -259,9 +259,9 @@ class _Hashing:
 
 def _inspect_package(stream: IO[bytes], left: list[int], findings: Findings) -> dict[str, Any]:
     """What the source distribution says of itself: `name`, `version`, `summary`, `author`,
-    `licence` (of PKG-INFO), `lines` (of setup.py, where name and version stand), the texts
-    `readme`, `changes` (each `{"file", "text"}`), `licence_text`, `plugin`, `modules` (folders
-    with an `__init__.py`), `templates` (module to path to text) and `sha256`."""
+    `licence` (of PKG-INFO), `lines` (of setup.py, where name and version stand), `texts` (each
+    `{"file", "text"}`, of `readme`, `changes`, `licence`, `plugin.py`), `modules` (folders with an
+    `__init__.py`), `templates` (module to path to text) and `sha256`."""
     package: dict[str, Any] = {"texts": {}, "modules": [], "templates": {}, "lines": {}}
     package["is_readable"] = False
     hashed = _Hashing(stream)
@@ -278,7 +278,8 @@ def _inspect_package(stream: IO[bytes], left: list[int], findings: Findings) -> 
     while hashed.read(64 * 1024):
         pass  # what lies behind the end of the inner archive belongs to the file all the same
     package["sha256"] = hashed.hash.hexdigest()
-    return package
+    package["texts"].pop("setup.py", None)
+    return package | _metadata(package["texts"].pop("PKG-INFO", {"text": ""})["text"])
 
 
 def _read_package(stream: Bounded, package: dict[str, Any], findings: Findings) -> None:
@@ -296,7 +297,7 @@ def _read_package(stream: Bounded, package: dict[str, Any], findings: Findings) 
         elif path.split("/")[1] == "templates" and path.count("/") > 1:
             left_out += not _keep_template(tar, member, path, package, budget)
         if path == "setup.py" and "setup.py" in package["texts"]:
-            package["lines"] = _lines_of(package["texts"].pop("setup.py"), findings, shown)
+            package["lines"] = _lines_of(package["texts"]["setup.py"]["text"], findings, shown)
     if len(roots) != 1:
         findings.add(
             "The package must hold exactly one folder, as “setup.py sdist” makes it.", PACKAGE
@@ -309,7 +310,6 @@ def _read_package(stream: Bounded, package: dict[str, Any], findings: Findings) 
             "of them to edit.",
             is_warning=True,
         )
-    package |= _metadata(package["texts"].pop("PKG-INFO", ""))
 
 
 def _keep_text(
@@ -330,7 +330,7 @@ def _keep_text(
     if path in ("PKG-INFO", "setup.py", "plugin.py"):
         is_strict = path == "plugin.py"
         text = _text(tar, member, TEXT_BYTES["plugin.py"], findings, shown, is_strict)
-        texts.update({path: text} if text is not None else {})
+        texts.update({path: {"file": path, "text": text}} if text is not None else {})
     for kind, names, limit in kinds:
         present = texts.get(kind)
         if lower in names and (
