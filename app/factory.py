@@ -15,6 +15,7 @@ from app.accounts.sessions import note_presence
 from app.accounts.sign_ins import KEPT
 from app.accounts.views import blueprint as accounts_blueprint
 from app.addons.author_views import blueprint as addons_blueprint
+from app.addons.brought import AddonTeller
 from app.addons.legacy_views import blueprint as legacy_blueprint
 from app.addons.marketplace_views import blueprint as marketplace_blueprint
 from app.addons.version_views import blueprint as addon_versions_blueprint
@@ -45,6 +46,7 @@ from app.publishing.views import application_pages, site_pages
 from app.repositories.views import blueprint as repositories_blueprint
 from app.routes.domain_views import blueprint as domains_blueprint
 from app.routes.views import blueprint as routes_blueprint
+from app.runtime.brought import EXTENSION as BROUGHT
 from app.runtime.views import blueprint as runtime_blueprint
 from app.web.extensions import babel, csrf, limiter, login_manager
 from app.web.frame import install_frame
@@ -93,6 +95,7 @@ def create_app(settings: Settings | None = None, adapters: Adapters | None = Non
     settings = settings or Settings.read()
     app = create_background_app(settings, adapters)
     app.config.from_mapping(_flask_configuration(settings))
+    app.extensions[BROUGHT] = AddonTeller()
     _install_sessions(app)
     csrf.init_app(app)
     limiter.init_app(app)

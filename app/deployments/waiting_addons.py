@@ -126,7 +126,8 @@ def differences(
             continue
         fields = forms.get(package, {})
         settings = before.settings.get(package, {}), after.settings.get(package, {})
-        for key in sorted({*settings[0], *settings[1]}):
+        known = {*settings[0], *settings[1]}
+        for key in [*(key for key in fields if key in known), *sorted(known - fields.keys())]:
             one = fields.get(key)
             was, becomes = (_words(one, side.get(key)) for side in settings)
             if was != becomes:

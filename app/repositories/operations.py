@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from app.adapters.git import RepositoryStore
+from app.adapters.git import CommitInfo, RepositoryStore
 from app.environments.models import Environment
 from app.environments.queries import list_tracking
 from app.extensions import db, now
@@ -35,8 +35,8 @@ def record_push(
     repository = queries.load_repository(application_id)
     repository.pushed_at = now()
     environments = list_tracking(application_id, list(branches))
-    for environment in environments:
-        refresh_branch(environment, store).pushed_by_id = person_id
+    for tracked in refresh_branches(environments, store):
+        tracked.pushed_by_id = person_id
     moved = list(branches)
     after_commit(lambda: repository_pushed.send(application_id=application_id, branches=moved))
     return len(environments)
@@ -44,19 +44,42 @@ def record_push(
 
 def refresh_branch(environment: Environment, store: RepositoryStore) -> TrackedBranch:
     """Read the tip of the environment's branch and count what is not deployed."""
-    key = queries.load_repository(environment.application_id).uuid
-    tracked = queries.find_tracked_branch(environment.id)
+    return refresh_branches([environment], store)[0]
+
+
+def refresh_branches(
+    environments: Sequence[Environment], store: RepositoryStore
+) -> list[TrackedBranch]:
+    """`refresh_branch` for environments of one application: what they share is read once."""
+    if not environments:
+        return []
+    key = queries.load_repository(environments[0].application_id).uuid
+    tips = {row.branch: store.tip(key, row.branch) for row in environments}
+    rows = queries.tracked_branches([row.id for row in environments])
+    return [
+        _refreshed(environment, rows.get(environment.id), tips[environment.branch], (key, store))
+        for environment in environments
+    ]
+
+
+def _refreshed(
+    environment: Environment,
+    tracked: TrackedBranch | None,
+    tip: CommitInfo | None,
+    where: tuple[str, RepositoryStore],
+) -> TrackedBranch:
     if tracked is None:
         tracked = TrackedBranch(environment_id=environment.id)
         db.session.add(tracked)
-    tracked.head = store.resolve(key, environment.branch)
-    if tracked.head is None:
+    tracked.head = tip.sha if tip else None
+    if tip is None:
         tracked.waiting, tracked.subject, tracked.author = 0, "", ""
         return tracked
-    newest = store.log(key, tracked.head, None, 1)[0]
-    tracked.subject, tracked.author = newest.subject[:200], newest.author_name[:100]
-    tracked.committed_at = newest.committed_at
-    tracked.waiting = store.count(key, tracked.head, tracked.deployed)
+    key, store = where
+    tracked.subject, tracked.author = tip.subject[:200], tip.author_name[:100]
+    tracked.committed_at = tip.committed_at
+    is_deployed = tracked.deployed == tip.sha
+    tracked.waiting = 0 if is_deployed else store.count(key, tip.sha, tracked.deployed)
     return tracked
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.environments.models import Environment
+from app.runtime.brought import BroughtVariable, teller
 from app.runtime.cautions import SHOWN, Piece, pieces_of, remarks_on, replaces_list
 from app.runtime.queries import SECRET_NAMES, automatic_variables
 from app.variables.models import Variable
@@ -27,6 +28,8 @@ class Row:
     pieces: Sequence[Piece] = ()
     remarks: Sequence[str] = ()
     caution: str = ""
+    addon: str = ""
+    """The addon that sets an automatic one; empty where it is the platform."""
 
     @property
     def is_cut(self) -> bool:
@@ -46,23 +49,36 @@ def load_table(environment: Environment, words: str) -> Table:
     """Both parts, with what replaces what. Decrypts the values of one page."""
     automatic = automatic_variables(environment)
     found = paged(search_variables(environment.id, words), PAGE_SIZE)
-    replaced = find_variables(environment.id, automatic)
-    rows = [_own_row(row, automatic) for row in found.rows]
+    brought = teller().variables(environment)
+    replaced = find_variables(environment.id, [*automatic, *brought])
+    rows = [_own_row(row, automatic, brought) for row in found.rows]
     return Table(
         page=Page(rows=rows, number=found.number, total=found.total, size=found.size),
         automatic=[
-            _row(name, value, name in SECRET_NAMES, name in replaced)
-            for name, value in automatic.items()
-            if all(word in name.casefold() for word in words.casefold().split())
+            row
+            for row in [
+                *(
+                    _row(name, value, name in SECRET_NAMES, name in replaced)
+                    for name, value in automatic.items()
+                ),
+                *(_brought_row(name, one, name in replaced) for name, one in brought.items()),
+            ]
+            if all(word in row.name.casefold() for word in words.casefold().split())
         ],
         words=words,
     )
 
 
-def _own_row(row: Variable, automatic: Mapping[str, str]) -> Row:
+def _brought_row(name: str, one: BroughtVariable, is_replaced: bool) -> Row:
+    return replace(_row(name, one.value, False, is_replaced), addon=one.addon)
+
+
+def _own_row(
+    row: Variable, automatic: Mapping[str, str], brought: Mapping[str, BroughtVariable]
+) -> Row:
     caution = replaces_list(row.name, automatic)
     sentence = caution.sentence if caution else ""
-    return _row(row.name, row.value, row.is_secret, row.name in automatic, sentence)
+    return _row(row.name, row.value, row.is_secret, row.name in {*automatic, *brought}, sentence)
 
 
 def _row(name: str, value: str, is_secret: bool, is_replacing: bool, caution: str = "") -> Row:

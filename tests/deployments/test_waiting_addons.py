@@ -147,6 +147,19 @@ def test_what_was_written_by_hand_does_not_wait_for_ever(deployed: Panel) -> Non
     assert words(deployed) == []
 
 
+def test_the_pages_of_settings_and_variables_name_the_addon(deployed: Panel) -> None:
+    client = deployed.client_of(ALICE)
+    page = client.get("/applications/demo/settings/").text
+    assert "python manage.py migrate --noinput" in page and "by the addon Django" in page
+    page = client.get("/applications/demo/environments/test/variables/").text
+    assert "BASIC_AUTH_USER" in page and "by the addon Password for the site" in page
+    assert "BASIC_AUTH_PLACE" not in page  # only a deployment learns it
+    with deployed.work():
+        set_variable(environment(), "BASIC_AUTH_USER", "own", False, user_of(ALICE))
+    page = client.get("/applications/demo/environments/test/variables/").text
+    assert "replaced by yours" in page
+
+
 def test_a_deployment_tells_what_its_addons_changed(deployed: Panel) -> None:
     save(deployed, "basic-auth", {**PLAIN, "user": "sun"})
     row = site.deploy(deployed)

@@ -4,6 +4,7 @@ what a person does with it in a browser without scripts."""
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Mapping
 
 from app.accounts.models import User
@@ -152,6 +153,28 @@ def save(panel: Panel, person: Person = ALICE, name: str = NAME, **settings: obj
     with panel.reading():
         row, store = installed(name), panel.store
         carry_out(lambda: plan_save(row, settings, {}, store), "", user_of(person), store)
+
+
+def save_secret(panel: Panel, value: str, person: Person = ALICE) -> None:
+    with panel.reading():
+        row, store, secrets = installed(), panel.store, {"map_key": value}
+        carry_out(lambda: plan_save(row, {}, secrets, store), "", user_of(person), store)
+
+
+def rows_only(version: AddonVersion, site: Application) -> None:
+    """As if it were installed: nothing is in the repository."""
+    db.session.add(
+        InstalledAddon(application_id=site.id, addon_id=version.addon_id, version_id=version.id)
+    )
+
+
+def branch_off(panel: Panel, name: str) -> None:
+    """A branch where `main` is now, as a developer pushes it."""
+    with panel.reading():
+        key = load_repository(application().id).uuid
+        at = tip(panel)
+    folder = next((panel.settings.data_dir / "repositories").glob(f"*/{key}.git"))
+    subprocess.run(["git", "--git-dir", str(folder), "branch", name, at], check=True)
 
 
 def installed(name: str = NAME) -> InstalledAddon:

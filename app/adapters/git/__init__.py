@@ -71,6 +71,10 @@ class RepositoryStore(Protocol):
         """The sha at the tip of `branch`, None when there is no such branch."""
         ...
 
+    def tip(self, key: str, branch: str) -> CommitInfo | None:
+        """The commit at the tip of `branch`, None when there is no such branch."""
+        ...
+
     def log(self, key: str, until: str, since: str | None, limit: int) -> Sequence[CommitInfo]:
         """Newest first: commits reachable from `until` and not from `since`."""
         ...

@@ -26,6 +26,7 @@ from app.adapters.git.commands import (
     is_valid_path,
 )
 from app.adapters.git.commits import move_branch, refuse_moved, write_commit
+from app.adapters.git.refs import read_branch
 from app.adapters.git.running import run_git
 from app.errors import Conflict, Invalid, NotFound, Unavailable
 
@@ -108,29 +109,34 @@ class DiskRepositoryStore:
         path = self._find(key)
         if not is_valid_branch_name(branch):
             return None
-        found = run_git(
-            path, ["rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}"]
-        )
-        return found.stdout.decode().strip() or None
+        return read_branch(path, branch)
+
+    def tip(self, key: str, branch: str) -> CommitInfo | None:
+        """The commit at the tip of `branch`; None for no such branch and for an impossible name."""
+        if not is_valid_branch_name(branch):
+            self._find(key)
+            return None
+        words = [_LOG_FORMAT, "-z", "--max-count=1", f"refs/heads/{branch}", "--"]
+        found = run_git(self._find(key), ["log", *words])
+        if found.returncode == 0:
+            return _commit_info(*found.stdout.decode(errors="replace").split("\0")[:5])
+        if self.resolve(key, branch) is None:
+            return None
+        raise Invalid("The history of the repository cannot be read.")
 
     def log(self, key: str, until: str, since: str | None, limit: int) -> Sequence[CommitInfo]:
         """Newest first: at most `limit` commits reachable from `until` (a sha or a branch) and not
         from `since`. An unknown `since` counts as None, an unknown `until` is `Invalid`."""
-        path = self._find(key)
-        span = self._span(path, until, since)
-        listed = run_git(path, ["log", "-z", _LOG_FORMAT, f"--max-count={int(limit)}", *span, "--"])
-        if listed.returncode != 0:
-            raise Invalid("The history of the repository cannot be read.")
-        fields = listed.stdout.decode(errors="replace").split("\0")
+        words = ["log", "-z", _LOG_FORMAT, f"--max-count={int(limit)}"]
+        unreadable = "The history of the repository cannot be read."
+        listed = self._walk(key, words, (until, since), unreadable)
+        fields = listed.decode(errors="replace").split("\0")
         return [_commit_info(*fields[at : at + 5]) for at in range(0, len(fields) - 4, 5)]
 
     def count(self, key: str, until: str, since: str | None) -> int:
         """How many commits `log` would have without a limit."""
-        path = self._find(key)
-        counted = run_git(path, ["rev-list", "--count", *self._span(path, until, since), "--"])
-        if counted.returncode != 0:
-            raise Invalid("Unable to get commit count from repository.")
-        return int(counted.stdout)
+        unreadable = "Unable to get commit count from repository."
+        return int(self._walk(key, ["rev-list", "--count"], (until, since), unreadable))
 
     def archive(self, key: str, commit: str) -> BinaryIO:
         """The tree of `commit` as a tar stream, never whole in memory; the caller closes it.
@@ -199,7 +205,7 @@ class DiskRepositoryStore:
         return new
 
     def fast_forward(self, key: str, branch: str, commit: str, expected: str) -> None:
-        """Move `branch` from `expected` on to `commit`, leaving nothing behind; see the protocol."""
+        """Move `branch` from `expected` on to `commit`, losing nothing; see the protocol."""
         path = self._find(key)
         _check_branch(branch)
         refuse_moved(branch, self.resolve(key, branch), expected)
@@ -236,13 +242,23 @@ class DiskRepositoryStore:
             raise NotFound("There is no such repository.")
         return path
 
-    def _span(self, path: Path, until: str, since: str | None) -> list[str]:
-        """Revision arguments that can never be taken for options."""
-        start = _revision(until)
-        if start is None or not _has_commit(path, start):
+    def _walk(
+        self, key: str, words: Sequence[str], span: tuple[str, str | None], unreadable: str
+    ) -> bytes:
+        """What git says of the commits of `span`, until and since. Which of the two is unknown is
+        asked only when git refuses: one process instead of three."""
+        path = self._find(key)
+        start, end = _revision(span[0]), _revision(span[1]) if span[1] else None
+        if start is None:
             raise Invalid("There is no such commit or branch in the repository.")
-        end = _revision(since) if since else None
-        return [start, f"^{end}"] if end and _has_commit(path, end) else [start]
+        walked = run_git(path, [*words, start, *([f"^{end}"] if end else []), "--"])
+        if walked.returncode == 0:
+            return walked.stdout
+        if not _has_commit(path, start):
+            raise Invalid("There is no such commit or branch in the repository.")
+        if end and not _has_commit(path, end):
+            return self._walk(key, words, (span[0], None), unreadable)
+        raise Invalid(unreadable)
 
 
 def _make_shared(folder: Path) -> None:

@@ -24,7 +24,7 @@ from app.environments.models import TEST
 from app.environments.queries import find_environment, list_environments, list_tracking
 from app.errors import Conflict, Invalid
 from app.extensions import db, now
-from app.repositories.operations import refresh_branch
+from app.repositories.operations import refresh_branches
 from app.repositories.queries import load_repository
 from app.transactions import unit_of_work
 from app.variables.limits import Entry
@@ -91,8 +91,9 @@ def apply_plan(plan: Plan, actor: User, store: RepositoryStore) -> AddonChange:
     _record(plan, actor)
     db.session.flush()
     change.commit = _commit(plan, actor, store)
-    for environment in list_tracking(plan.application.id, [plan.branch]):
-        refresh_branch(environment, store).pushed_by_id = actor.id
+    followers = list_tracking(plan.application.id, [plan.branch])
+    for tracked in refresh_branches(followers, store):
+        tracked.pushed_by_id = actor.id
     return change
 
 

@@ -13,6 +13,7 @@ from app.applications.queries import rights_on
 from app.errors import Invalid, NotFound
 from app.permissions import Permission
 from app.runtime import operations, queries
+from app.runtime.brought import teller
 from app.runtime.forms import NameForm, ReleaseCommandForm
 from app.runtime.views.blueprint import blueprint
 from app.transactions import unit_of_work
@@ -28,6 +29,7 @@ def settings(slug: str) -> ResponseReturnValue:
         application=application,
         rights=rights_on(application, signed_in()),
         commands=queries.list_release_commands(application.id),
+        brought=teller().commands(application),
         name_form=NameForm(obj=application),
         form=ReleaseCommandForm(),
     )
