@@ -76,7 +76,12 @@ PYTHON = Recipe(
     busybox=True,
     python="3.11",
     files={"usr/local/bin/pip": _PIP, "usr/local/bin/pip3": _PIP},
-    links={"usr/bin/python3": "python3.11", "usr/bin/python": "python3.11"},
+    # Most programs that are scripts begin with “#!/usr/bin/env”.
+    links={
+        "usr/bin/python3": "python3.11",
+        "usr/bin/python": "python3.11",
+        "usr/bin/env": "/bin/busybox",
+    },
     folders=("app",),
     environment={
         "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -87,7 +87,7 @@ if [ "$purpose" = test ]; then
 fi
 
 # Other users run the panel but may not write here: compiled once, processes start faster.
-.venv/bin/python -m compileall -q app base_images wsgi.py worker.py
+.venv/bin/python -m compileall -q addons app base_images wsgi.py worker.py
 
 stamp=node_modules/.installed
 wanted=$(cat package-lock.json setup/frontend.* | sha256sum | cut -d' ' -f1)

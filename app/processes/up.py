@@ -54,7 +54,7 @@ def _run(settings: Settings) -> int:
     prepare_directories(settings, accounts)
     _say("Container engine", lambda: _ensure_engine(settings))
     accounts.delegate_cgroups()
-    _say("Base image", lambda: _ensure_base_images(settings))
+    _say("Base image", lambda: _ensure_base_image(settings))
     _say("Database", lambda: _flask(settings, "panel", "migrate"))
     prepare_directories(settings, accounts)  # what migrating made belongs to the processes too
     bare = {name: environment[name] for name in INGRESS_NAMES if name in environment}
@@ -66,8 +66,10 @@ def _run(settings: Settings) -> int:
         _say("Panel", lambda: _wait_for(f"{settings.panel_url}/health/"))
         demo = make_demo(settings) if os.environ.get("DEMO", "1") != "0" else None
         _print_welcome(settings, demo, accounts)
+        python_image = _begin_python_image(settings)
         while panel.pid() and not stop.wait(1):
             _reap(pid)
+            python_image.poll()
     finally:
         print("\nStopping the panel. Sites are still served; `make stop` stops them too.")
         panel.stop()
@@ -144,10 +146,24 @@ def _daemon_configuration() -> str:
     return path.read_text() if path.exists() else ""
 
 
-def _ensure_base_images(settings: Settings) -> None:
+def _ensure_base_image(settings: Settings) -> None:
+    """The one the demo is built on."""
+    command = _base_images(settings, "static")
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+
+def _begin_python_image(settings: Settings) -> subprocess.Popen[bytes]:
+    """Make what Django sites are built on, beside everything else: nobody waits for it, and a
+    later start tries again. Its log tells why it failed."""
+    with (settings.data_dir / "log" / "base_images.log").open("ab") as log:
+        command = _base_images(settings, "python")
+        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+
+def _base_images(settings: Settings, name: str) -> list[str]:
     cache = settings.data_dir / "cache" / "base_images"
-    command = [sys.executable, "-m", "base_images", "static", "--engine", settings.docker_url]
-    subprocess.run([*command, "--cache", str(cache)], cwd=ROOT, check=True, capture_output=True)
+    words = ["--engine", settings.docker_url, "--cache", str(cache)]
+    return [sys.executable, "-m", "base_images", name, *words]
 
 
 def _flask(settings: Settings, *words: str) -> str:

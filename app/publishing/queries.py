@@ -15,9 +15,11 @@ from app.addons.versions import newest_in, order_of
 from app.applications.models import Application
 from app.deployments.cards import Card, load_cards
 from app.deployments.waiting import Waiting, load_waiting
+from app.environments.models import LIVE, TEST
+from app.environments.queries import list_environments
 from app.extensions import db
 from app.installation import installation
-from app.repositories.queries import load_repository
+from app.repositories.queries import load_repository, tracked_branches
 
 COMMITS_LOOKED_AT = 500
 """Of more that wait, the older ones count as published: the page is about the newest."""
@@ -92,6 +94,40 @@ def _place(card: Card, waiting: Waiting, head: str | None) -> Place:
 def load_addon_cards(application: Application, places: Places) -> list[AddonCard]:
     """The site's addons in the order of their installation."""
     return cards_of(list_installed(application.id), places)
+
+
+def load_card(installed: InstalledAddon) -> AddonCard:
+    """One addon for its own page, which costs the same however many the site has: Git is asked
+    only where something waits, and all that waits is compared only after a secret was changed."""
+    change = newest_changes([installed.id]).get(installed.id)
+    if change is not None and change.secrets:
+        return cards_of([installed], load_places(installed.application))[0]
+    return AddonCard(
+        installed=installed,
+        state=_state_by_commit(installed.application_id, change),
+        newest_change=change,
+        update=find_updates([installed]).get(installed.id),
+        has_form=bool(fields_of(installed.version)),
+    )
+
+
+def _state_by_commit(application_id: int, change: AddonChange | None) -> str:
+    places = {row.slug: row.id for row in list_environments(application_id)}
+    tracked = tracked_branches(list(places.values()))
+    deployed = {
+        slug: tracked[number].deployed for slug, number in places.items() if number in tracked
+    }
+    if change is None or LIVE not in places or _is_in(application_id, change, deployed.get(LIVE)):
+        return "published"
+    return "tried" if _is_in(application_id, change, deployed.get(TEST)) else "saved"
+
+
+def _is_in(application_id: int, change: AddonChange, commit: str | None) -> bool:
+    """Whether what is deployed holds the change."""
+    if commit is None or commit == change.commit:
+        return commit is not None
+    key = load_repository(application_id).uuid
+    return installation().adapters.repositories.count(key, change.commit, commit) == 0
 
 
 def cards_of(rows: Sequence[InstalledAddon], places: Places) -> list[AddonCard]:

@@ -96,7 +96,11 @@ def _stage(
         place=place,
         changes=changes,
         others=others,
-        settings=[row.name for row in place.waiting.changes if row.name not in secret_names],
+        settings=[
+            row.name
+            for row in place.waiting.changes
+            if not row.addon and row.name not in secret_names
+        ],
         progress=progress_of(latest) if latest and not latest.status.is_final else None,
         failed=latest if latest and latest.status == DeploymentStatus.FAILED else None,
         problem=problem,

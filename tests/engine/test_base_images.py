@@ -123,7 +123,9 @@ def test_the_standard_library_is_whole(
         "print(len(ssl.create_default_context().get_ca_certs()) > 50)\n"
     )
     engine = DockerEngine(private_engine.socket)
-    assert run(engine, private_engine, python_base_image, "python3", "-c", program) == ["True"]
+    assert run(
+        engine, private_engine, python_base_image, "/usr/bin/env", "python3", "-c", program
+    ) == ["True"]
 
 
 def test_pip_installs_in_a_build(private_engine: PrivateEngine, python_base_image: str) -> None:

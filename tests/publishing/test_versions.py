@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.addons.models import Channel, PackageKind
+from app.addons.models import Audience, Channel, PackageKind
 from app.addons.operations import yank_version
 from app.addons.queries import find_addon, find_installed, find_version
 from app.extensions import db
@@ -110,6 +110,20 @@ def test_an_upgrade_shows_what_is_new_and_asks_again_for_more(site: Panel) -> No
     assert "Moved from version 1.0 to 1.1" in sample.words_of(alice.get(FORM + "history/").text)
     assert "This is the newest version" in alice.get(FORM + "version/").text
     assert alice.post(FORM + "version/", data={"version": "9"}).status_code == 404
+
+
+def test_who_may_not_install_it_does_not_upgrade_it_either(site: Panel) -> None:
+    with site.work():
+        addon = find_addon(sample.NAME)
+        assert addon is not None
+        addon.audience = Audience.PRIVATE
+        sample.publish_version(user_of(ALICE), "1.1", sample.RIGHTS)
+    dora = site.client_of(DORA)
+    page = dora.get(FORM + "version/")
+    assert page.status_code == 200 and "Upgrade to 1.1" not in page.text
+    assert dora.post(FORM + "version/", data={"version": "1.1"}).status_code == 404
+    assert dora.get(FORM).status_code == 200  # what is installed may be filled in
+    assert find(site) and find(site)[0] == "1.0"  # type: ignore[index]
 
 
 def test_a_site_hears_of_the_versions_of_its_channel_only(site: Panel) -> None:

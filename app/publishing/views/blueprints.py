@@ -83,7 +83,8 @@ def load_installed(desk: Desk, package_name: str) -> InstalledAddon:
 
 
 def load_offered(package_name: str) -> Addon:
-    """An addon the person may install: `NotFound` when they may not know of it."""
+    """An addon the person may install or upgrade (checklist Part 3): `NotFound` when they may not
+    know of it."""
     addon = find_addon(package_name)
     rights = rights_on_addon(addon, signed_in()) if addon else frozenset()
     if addon is None or not rights:

@@ -13,7 +13,7 @@ from app.addons.models import AddonChange, InstalledAddon
 from app.permissions import Permission
 from app.publishing import filling
 from app.publishing.filling import Draft
-from app.publishing.queries import cards_of, load_places
+from app.publishing.queries import load_card
 from app.publishing.views.blueprints import (
     Desk,
     application_pages,
@@ -54,7 +54,7 @@ def fill(slug: str, package_name: str) -> ResponseReturnValue:
 
 
 def _show(desk: Desk, installed: InstalledAddon, draft: Draft) -> str:
-    card = cards_of([installed], load_places(desk.application))[0]
+    card = load_card(installed)
     newest = card.newest_change
     return desk.show(
         "publishing/form.html",

@@ -53,7 +53,6 @@ def choose_channel(slug: str, package_name: str) -> ResponseReturnValue:
 def upgrade(slug: str, package_name: str) -> ResponseReturnValue:
     desk = open_desk(slug)
     installed = load_installed(desk, package_name)
-    load_offered(package_name)  # who may not install it may not upgrade it (checklist Part 3)
     wanted, consent, store = _wanted(installed), ConsentForm(), repositories()
     try:
         plan = plan_upgrade(installed, wanted, store)
@@ -72,6 +71,10 @@ def upgrade(slug: str, package_name: str) -> ResponseReturnValue:
 
 
 def _wanted(installed: InstalledAddon) -> AddonVersion:
+    """The version asked for, by somebody who may install the addon."""
+    load_offered(installed.addon.package_name)
+    """Who may not install an addon may not upgrade it either (checklist Part 3)."""
+    load_offered(installed.addon.package_name)
     found = find_version(installed.addon_id, request.form.get("version", ""))
     if found is None:
         raise NotFound(_("There is no such version."))
@@ -84,6 +87,7 @@ def _show_version(desk: Desk, installed: InstalledAddon, consent: ConsentForm) -
     plan, told = None, ""
     if update is not None:
         try:
+            load_offered(installed.addon.package_name)
             plan = plan_upgrade(installed, update, repositories())
         except PanelError as error:
             told = error.sentence
