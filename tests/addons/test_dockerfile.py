@@ -178,6 +178,14 @@ class TestFragments:
         content = refresh(EMPTY, set(), given).content
         assert held(refresh(content, set()).content, "DOCKER_FROM") == "FROM php:8\n"
 
+    def test_no_other_addon_chooses_the_image_then(self) -> None:
+        given = [
+            fragment("FROM php:8", Slot.DOCKER_FROM, "php"),
+            fragment("RUN echo \\\n    FROM evil", Slot.SYSTEM, "greedy"),
+        ]
+        content = refresh(EMPTY, set(), given).content
+        assert held(refresh(content, set()).content, "DOCKER_FROM") == "FROM php:8\n"
+
     def test_two_addons_cannot_both_say_what_the_site_is_built_on(self) -> None:
         given = [fragment("FROM a", Slot.DOCKER_FROM, name) for name in ("one", "two")]
         with pytest.raises(Invalid, match="“one” and “two”"):
@@ -201,6 +209,12 @@ class TestFragments:
             ("RUN a\0", 1, "character"),
             ("RUN a\r\nFROM evil", 1, "character"),
             ("RUN <<EOF\nx", 1, "here-document"),
+            ("RUN <<1\nx", 1, "here-document"),
+            ("RUN sh <<\\E", 1, "here-document"),
+            ("RUN cat <\\\n<EOF", 1, "here-document"),
+            ("RUN a \\\\\nFROM evil", 1, "two backslashes"),
+            ("ENTRYPOİNT x", 1, "no instruction"),
+            ("ONBUILD ONBUILD ENTRYPOINT x", 1, "ENTRYPOINT"),
         ],
     )
     def test_what_reaches_out_of_its_section_is_refused(
@@ -215,6 +229,7 @@ class TestFragments:
             "RUN apt-get update \\\n && apt-get install x",
             "RUN echo 'FROM here' >> x",
             "RUN export A=`date`",
+            "RUN cat <<<words",
             "# words about FROM\nCOPY --from=0 a b",
             'CMD ["x"]',
             "",

@@ -14,10 +14,10 @@ from pathlib import Path
 import docker
 import pytest
 
+from app.adapters.cgroups import CGROUPS
 from app.adapters.engine import Limits
 from app.adapters.engine.docker import DockerEngine
 from app.adapters.image_builder import BuildCancelled, BuildFailed, BuildTimedOut
-from app.adapters.cgroups import CGROUPS
 from app.adapters.image_builder.build_cgroup import build_cgroup
 from app.adapters.image_builder.docker import DockerImageBuilder
 from app.errors import Unavailable

@@ -185,7 +185,21 @@ def _own_lines(content: bytes, section: sections.Section) -> list[bytes]:
     lines = [line.removeprefix(section.indent) for line in sections.lines_in(content, section)]
     marks = [number for number, line in enumerate(lines) if _MARKED.fullmatch(line)]
     own = lines[: marks[0]] if marks else lines
-    return own or [line for line in lines if _FROM.match(line)]
+    return own or _bases(lines)
+
+
+def _bases(lines: Sequence[bytes]) -> list[bytes]:
+    """The instructions that name an image, whole. A line that goes on with another one's is none,
+    whatever it begins with."""
+    found: list[bytes] = []
+    goes_on = is_wanted = False
+    for line in lines:
+        is_wanted = is_wanted if goes_on else bool(_FROM.match(line))
+        if is_wanted:
+            found.append(line)
+        if line.strip() and not line.lstrip().startswith(b"#"):
+            goes_on = line.rstrip(b" \t").endswith(b"\\")
+    return found
 
 
 def _joined(parts: Sequence[_Wanted]) -> list[str]:

@@ -11,8 +11,11 @@ from app.addons.project import sections
 from app.errors import Invalid
 
 _DIRECTIVE = re.compile(r"\s*#\s*(escape|syntax|check)\s*=", re.IGNORECASE)
-_HERE_DOCUMENT = re.compile(r"<<-?\s*[\"']?[A-Za-z_]")
+_HERE_DOCUMENT = re.compile(r"(?<!<)<<(?!<)")
+"""Any word may end one, `1` and `.` too; `<<<` begins none."""
 _CONTINUED = re.compile(r"\\[ \t]*$")
+_UNCERTAIN = re.compile(r"\\\\[ \t]*$")
+_WORD = re.compile(r"[A-Za-z]+")
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,21 @@ def _problem_of_line(line: str) -> str:
         return "changes how the Dockerfile is read"
     if _HERE_DOCUMENT.search(line):
         return "begins a here-document, which could swallow what follows"
+    if _UNCERTAIN.search(line):
+        return "ends in two backslashes: some builders go on behind them, others do not"
     return ""
 
 
 def _problem_of_instruction(text: str, slot: Slot) -> str:
-    words = text.split(None, 2)
+    words = text.split()
     while words and words[0].upper() == "ONBUILD":
         words = words[1:]
     word = words[0].upper() if words else ""
+    if words and not _WORD.fullmatch(words[0]):
+        # Builders fold case by their own rules: to some, “İ” is an “i”.
+        return "begins with a word that is no instruction"
+    if _HERE_DOCUMENT.search(text):
+        return "begins a here-document, which could swallow what follows"
     if word == "FROM" and slot != Slot.DOCKER_FROM:
         return "begins another image"
     if word == "ENTRYPOINT":
