@@ -29,7 +29,16 @@ PLATFORM_VARIABLES = frozenset(
 """What the platform itself tells a site: no addon may."""
 PLATFORM_ENDINGS = ("_DATABASE_DSN", "_STORAGE_DSN", "_BROKER_URL", "_CACHE_URL")
 """Of variables that services bring, after their prefix."""
-
+STEERING_VARIABLES = frozenset(
+    "PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS4 GCONV_PATH LOCPATH NODE_OPTIONS "
+    "NODE_PATH PERL5OPT PERL5LIB RUBYOPT RUBYLIB PHPRC PHP_INI_SCAN_DIR JAVA_TOOL_OPTIONS "
+    "JDK_JAVA_OPTIONS _JAVA_OPTIONS CLASSPATH HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY "
+    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE OPENSSL_CONF".split()
+)
+"""What decides which program or library runs, or whom it talks to, in any case of letters: it would
+change what all others have put into the image."""
+STEERING_BEGINNINGS = ("LD_", "DYLD_", "GLIBC_", "PYTHON", "PIP_", "GIT_", "NPM_CONFIG_")
+HARMLESS = frozenset({"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED"})
 
 Thing = TypeVar("Thing")
 
@@ -163,8 +172,22 @@ def hold_to_rights(part: Part) -> None:
         *(["runs release commands"] if beyond.has_release_commands else []),
         *(["adds requirements"] if beyond.has_requirements else []),
     ]
-    raise Invalid(
-        f"The addon {name} {things[0]}, which nobody agreed to. Upgrade it on the site's page of "
+    raise _beyond_agreed(name, things[0])
+
+
+def hold_secrets_to_rights(name: str, fields: Iterable[api.Field], rights: api.Rights) -> None:
+    """Raise `Invalid` for a secret field whose variable is the platform's, or that people have not
+    agreed to: its value becomes a variable of their own, which counts more than all others."""
+    for row in fields:
+        if row.is_secret:
+            check_variable(name, api.Variable(row.variable, ""))
+            if row.variable not in rights.writes_variables:
+                raise _beyond_agreed(name, f"sets the variable {row.variable}")
+
+
+def _beyond_agreed(name: str, thing: str) -> Invalid:
+    return Invalid(
+        f"The addon {name} {thing}, which nobody agreed to. Upgrade it on the site's page of "
         "addons, where its rights are shown, or tell its author."
     )
 
@@ -197,8 +220,12 @@ def check_variable(package_name: str, variable: api.Variable) -> None:
 
 
 def is_platform_variable(name: str) -> bool:
-    """Whether the platform alone sets it."""
-    return name in PLATFORM_VARIABLES or name.endswith(PLATFORM_ENDINGS)
+    """Whether no addon sets it: the platform does, or people by themselves."""
+    if name in PLATFORM_VARIABLES or name.endswith(PLATFORM_ENDINGS):
+        return True
+    upper = name.upper()
+    is_steering = upper in STEERING_VARIABLES or upper.startswith(STEERING_BEGINNINGS)
+    return is_steering and upper not in HARMLESS
 
 
 def check_requirements(parts: Sequence[Part]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tarfile
@@ -11,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.addons.project import dockerfile, requirements
+from app.addons.project import dockerfile, requirements, settings_json
 from app.errors import Invalid
 
 LARGEST_BYTES = 2 * 1024**2
 """Of a file that is read here; a form's settings have some kilobytes."""
+LARGEST_TOTAL = 32 * 1024**2
+"""Bytes of all of them: they are held in memory together."""
 _ADDON_FILE = re.compile(r"addons/([^/]+)/(addon|settings)\.json")
 _READ = (dockerfile.PATH, requirements.PATH, requirements.PINNED)
 
@@ -46,6 +47,7 @@ def read_files(archive: Path) -> CommitFiles:
     """Read the tar of a commit's tree; nothing is unpacked. `Invalid` for a file too large."""
     contents: dict[str, bytes] = {}
     paths: set[str] = set()
+    total = 0
     with tarfile.open(archive) as tar:
         for member in tar:
             path = os.path.normpath(member.name)
@@ -55,6 +57,12 @@ def read_files(archive: Path) -> CommitFiles:
                 continue
             if member.size > LARGEST_BYTES:
                 raise Invalid(f"The file {path} is larger than {LARGEST_BYTES // 1024**2} MB.")
+            total += member.size
+            if total > LARGEST_TOTAL:
+                raise Invalid(
+                    f"The files of all addons in the repository have more than "
+                    f"{LARGEST_TOTAL // 1024**2} MB together."
+                )
             content = tar.extractfile(member)
             contents[path] = content.read() if content else b""
     return CommitFiles(contents, frozenset(paths))
@@ -85,9 +93,6 @@ def _object(files: CommitFiles, path: str) -> dict[str, Any]:
     if content is None:
         return {}
     try:
-        found = json.loads(content)
-    except ValueError as error:
-        raise Invalid(f"The file {path} is no JSON: {error}.") from error
-    if not isinstance(found, dict):
-        raise Invalid(f"The file {path} holds no JSON object.")
-    return found
+        return settings_json.read(content)
+    except Invalid as error:
+        raise Invalid(f"The file {path} cannot be used: {error.sentence}.") from error

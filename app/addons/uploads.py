@@ -33,6 +33,7 @@ from app.addons.packages.rules import (
     Package,
     Text,
     check_info,
+    check_variables,
     inspect_facts,
     is_taken,
     place_in,
@@ -181,6 +182,7 @@ def _describe(upload: Upload, package_name: str) -> None:
         inspected.add(warning, inspected.source_file, is_warning=True)
     if inspected.kind == PackageKind.PLUGIN:
         check_info(inspected, described.info, package_name)
+        check_variables(inspected, described.info, described.fields)
 
 
 def _take_out(package: Package, folder: Path) -> None:

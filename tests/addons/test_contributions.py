@@ -12,6 +12,7 @@ from app.addons.contributions import (
     Contribution,
     Part,
     collect,
+    hold_secrets_to_rights,
     is_platform_variable,
     text_of,
     with_fields,
@@ -128,11 +129,46 @@ def test_its_own_folder_needs_no_right() -> None:
     collect([part("ant", api.Rights(), files=(api.File("addons/ant/x", "", is_managed=True),))])
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "X_DATABASE_DSN", "MOONBASE_X"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SECRET_KEY",
+        "DATABASE_URL",
+        "X_DATABASE_DSN",
+        "MOONBASE_X",
+        "PATH",
+        "LD_PRELOAD",
+        "PYTHONPATH",
+        "NODE_OPTIONS",
+        "https_proxy",
+        "PIP_INDEX_URL",
+    ],
+)
 def test_variables_of_the_platform_are_refused(name: str) -> None:
     rights = api.Rights(writes_variables=(name,))
     with pytest.raises(Invalid, match=f"ant sets {name}"):
         collect([part("ant", rights, variables=(api.Variable(name, "x"),))])
+
+
+@pytest.mark.parametrize(
+    ("name", "agreed", "said"),
+    [
+        ("DATABASE_URL", ("DATABASE_URL",), "platform's own"),
+        ("PATH", ("PATH",), "platform's own"),
+        ("STRIPE_KEY", ("OTHER",), "nobody agreed"),
+    ],
+)
+def test_a_secret_is_held_to_the_rights_as_well(
+    name: str, agreed: tuple[str, ...], said: str
+) -> None:
+    fields = (api.Field("licence", "Licence number", variable=name, is_secret=True),)
+    with pytest.raises(Invalid, match=f"ant sets .*{said}"):
+        hold_secrets_to_rights("ant", fields, api.Rights(writes_variables=agreed))
+
+
+def test_variables_that_steer_nothing_may_be_set() -> None:
+    names = ("PYTHONUNBUFFERED", "MY_PATH", "GITLAB_TOKEN", "WEB_CONCURRENCY")
+    assert not [name for name in names if is_platform_variable(name)]
 
 
 def test_all_automatic_variables_are_the_platform_s(panel: Panel) -> None:
@@ -182,7 +218,20 @@ def test_the_commit_says_which_version_it_has() -> None:
     assert read_addons(files(settings="{}")) == {}
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", "null", '"x"'])
+def test_many_large_files_are_too_much(tmp_path: Path) -> None:
+    archive, one = tmp_path / "commit.tar", in_commit.LARGEST_BYTES
+    with tarfile.open(archive, "w") as tar:
+        for number in range(in_commit.LARGEST_TOTAL // one + 1):
+            member = tarfile.TarInfo(f"addons/a{number}/settings.json")
+            member.size = one
+            tar.addfile(member, io.BytesIO(bytes(one)))
+    with pytest.raises(Invalid, match="together"):
+        in_commit.read_files(archive)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", "null", '"x"', '{"a": NaN}', '{"a": ' + "[" * 100_000, '{"a": ' + "1" * 5000]
+)
 def test_settings_that_are_no_object_are_named(text: str) -> None:
     with pytest.raises(Invalid, match=r"addons/ant/settings\.json"):
         read_addons(files(addon="{}", settings=text))

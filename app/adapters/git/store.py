@@ -23,7 +23,6 @@ from app.adapters.git.commands import (
     is_key,
     is_sha,
     is_valid_branch_name,
-    is_valid_path,
 )
 from app.adapters.git.commits import move_branch, refuse_moved, write_commit
 from app.adapters.git.refs import read_branch
@@ -152,17 +151,7 @@ class DiskRepositoryStore:
 
     def read_file(self, key: str, commit: str, path: str) -> bytes | None:
         """One file's content, None when there is no such file. `Invalid` above 5 MB."""
-        repository = self._find(key)
-        if not is_sha(commit) or not is_valid_path(path):
-            return None
-        name = f"{commit}:{path}"
-        asked = run_git(repository, ["cat-file", "--batch-check"], given=f"{name}\n".encode())
-        described = asked.stdout.decode(errors="replace").rsplit(" ", 2)
-        if len(described) != 3 or described[1] != "blob":
-            return None
-        if int(described[2]) > LARGEST_FILE:
-            raise Invalid(f"“{path}” is larger than 5 MB.")
-        return run_git(repository, ["cat-file", "blob", described[0]]).stdout
+        return read_blobs(self._find(key), commit, [path], LARGEST_FILE)[path]
 
     def list_files(self, key: str, commit: str, folder: str = "") -> Sequence[str]:
         """Paths of all files at `commit` below `folder`, by name. Links and submodules are none,

@@ -15,7 +15,13 @@ import msgspec
 
 from app.addons import api
 from app.addons.collecting import read_form, settings_for_hooks
-from app.addons.contributions import Contribution, Part, collect, with_fields
+from app.addons.contributions import (
+    Contribution,
+    Part,
+    collect,
+    hold_secrets_to_rights,
+    with_fields,
+)
 from app.addons.installing.tip import Tip
 from app.addons.models import AddonVersion, InstalledAddon, PackageKind
 from app.addons.questions import contribute
@@ -70,6 +76,7 @@ def own_names(tip: Tip, version: AddonVersion, secrets: Mapping[str, str | None]
 def ask(asked: Asked, tip: Tip, addons: Sequence[str], names: set[str]) -> Answer:
     """The answer of one addon. `addons` are those of the site, in the order of installation."""
     fields = read_form(asked.version)
+    hold_secrets_to_rights(asked.version.addon.package_name, fields, asked.rights)
     settings = settings_for_hooks(fields, asked.settings, names)
     application = tip.environment.application
     site = api.Site(application.name, application.slug, "", settings, tip.top, tuple(addons))

@@ -13,7 +13,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from app.adapters.sandbox import Reason, SandboxFailed
-from app.addons.api import AddonInfo
+from app.addons.api import AddonInfo, Field
+from app.addons.contributions import is_platform_variable
 from app.addons.models import PackageKind
 from app.addons.packages.findings import Finding
 from app.addons.packages.names import inner_name
@@ -252,6 +253,21 @@ def check_info(found: Inspected, info: AddonInfo | None, package_name: str) -> N
             "agree.",
             file,
         )
+
+
+def check_variables(found: Inspected, info: AddonInfo | None, fields: Iterable[Field]) -> None:
+    """What fields of the form put into variables must be among what it asks for, or no site could
+    install it."""
+    asked = info.rights.writes_variables if info else ()
+    for row in fields:
+        if row.variable and is_platform_variable(row.variable):
+            found.add(f"No addon may set the variable {row.variable}.", found.source_file)
+        elif row.variable and row.variable not in asked:
+            found.add(
+                f"The field “{row.name}” sets the variable {row.variable}, which is not among "
+                "the rights it asks for: add it to writes_variables.",
+                found.source_file,
+            )
 
 
 _PLACE = re.compile(r'File "(?:[^"\n]*/)?(aldryn_config|plugin)\.py", line (\d+)')
