@@ -7,7 +7,7 @@ nothing is taken as it stands anywhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NoReturn, TypeVar
 
@@ -34,6 +34,8 @@ LARGEST = 2**63 - 1
 """What a database keeps as a number."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PROCESS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LABELS = frozenset({"name", "label", "package_name", "version", "licence", "author", "path"})
 """What is short wherever it stands."""
@@ -65,6 +67,8 @@ def read_description(answer: object) -> Description:
     form = _read(parts.get("fields"), tuple[api.Field, ...], "fields")
     info = _read(parts.get("info"), api.AddonInfo | None, "info")
     warnings = _read(parts.get("warnings", []), tuple[str, ...], "warnings")
+    if info is not None:
+        _check_info(info)
     _count(form, FIELDS, "fields")
     for field in form:
         _check_field(field)
@@ -97,10 +101,22 @@ def read_contribution(answer: object) -> Contribution:
     found: Contribution = _read(parts, Contribution, "what it adds")
     for field in fields(Contribution):
         _count(getattr(found, field.name), FILES if field.name == "files" else ITEMS, field.name)
+    _match(_VARIABLE, [row.name for row in found.variables], "a variable")
+    _match(_PROCESS, [row.name for row in found.processes], "a process")
+    _match(_VARIABLE, [row.prefix for row in found.services], "a service")
+    _check_shown(row.label for row in found.release_commands)
+    _check_shown(text for row in found.navigation for text in (row.label, row.path))
+    _check_shown(row.path for row in found.files)
     for process in found.processes:
         if not 0 <= process.count <= ITEMS:
             _refuse(f"the process {process.name} runs {process.count} times")
     return found
+
+
+def read_html(answer: object) -> str:
+    """The answer to `Topic.RENDER`."""
+    html: str = _read(_parts(answer, whole=True).get("html"), str, "html")
+    return html
 
 
 def read_inspection(answer: object) -> dict[str, Any]:
@@ -137,6 +153,29 @@ def _look_through(value: object, key: str, depth: int) -> None:
             _look_through(item, key, depth + 1)
     elif isinstance(value, float) or (isinstance(value, int) and abs(value) > LARGEST):
         _refuse(f"{value} is no number for a setting ({key})")
+
+
+def _check_info(info: api.AddonInfo) -> None:
+    """What people are shown before they agree must be names, and no sentences of the author's."""
+    rights = info.rights
+    _match(_VARIABLE, (*rights.writes_variables, *rights.reads_variables), "a variable")
+    _match(_PROCESS, rights.processes, "a process")
+    _match(_PACKAGE, info.needs, "a package")
+    _check_shown((info.name, info.summary, info.licence, info.author))
+    _check_shown((*info.categories, *rights.files))
+
+
+def _match(pattern: re.Pattern[str], names: Iterable[str], what: str) -> None:
+    for name in names:
+        if not pattern.fullmatch(name) or len(name) > 2 * NAME_LENGTH:
+            _refuse(f"“{name[:50]}” is no name for {what}")
+
+
+def _check_shown(texts: Iterable[str]) -> None:
+    """One line each: it stands in lists, logs and sentences."""
+    for text in texts:
+        if not text.isprintable() or len(text) > LABEL_LENGTH:
+            _refuse(f"“{text[:50]}” is not one line of ordinary characters")
 
 
 def _check_field(field: api.Field) -> None:

@@ -114,17 +114,27 @@ def _version_of(row: InstalledAddon, committed: CommittedAddon) -> AddonVersion:
             f"The commit has version {committed.version[:50]} of the addon "
             f"{row.addon.package_name}, which is not known here. Install a known one."
         )
+    if found.is_yanked and not _had(row, found):
+        raise Invalid(
+            f"The commit has version {found.version} of the addon {row.addon.package_name}, which "
+            "its authors have taken back. Install another one."
+        )
     return found
 
 
 def _agreed(row: InstalledAddon, version: AddonVersion) -> Mapping[str, Any]:
     """The rights people agreed to: those of a version this site had once count for its commits,
     which Live may still deploy."""
-    had = select(AddonChange.id).where(
+    is_older = version.id != row.version_id and _had(row, version)
+    return version.rights if is_older else row.consented
+
+
+def _had(row: InstalledAddon, version: AddonVersion) -> bool:
+    """Whether the site had this version once."""
+    query = select(AddonChange.id).where(
         AddonChange.installed_id == row.id, AddonChange.version_after == version.version
     )
-    is_older = version.id != row.version_id and db.session.scalar(had.limit(1)) is not None
-    return version.rights if is_older else row.consented
+    return db.session.scalar(query.limit(1)) is not None
 
 
 def read_form(version: AddonVersion) -> tuple[api.Field, ...]:

@@ -150,7 +150,8 @@ def text_of(value: api.Value) -> str | None:
     """A setting as the value of a variable: `True`, `4`, `a,b`; None for what is not set."""
     if value is None or value == "":
         return None
-    return ",".join(value) if isinstance(value, list) else str(value)
+    # A settings.json that was written by hand may list anything.
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def hold_to_rights(part: Part) -> None:

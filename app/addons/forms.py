@@ -176,12 +176,12 @@ def shown_value(field: api.Field, value: api.Value) -> str | int | bool | None:
     if field.type == api.FieldType.CHECKBOX:
         return value.lower() in TRUE_WORDS if isinstance(value, str) else bool(value)
     if field.type == api.FieldType.NUMBER:
-        is_number = isinstance(value, str) and value.isdecimal()
+        is_number = isinstance(value, str) and value.isdecimal() and len(value) < 20
         if isinstance(value, int) or is_number:
             return int(cast(str, value))
         return None
     if isinstance(value, list):
-        return ", ".join(value)
+        return ", ".join(map(str, value))  # written by hand, it may list anything
     return "" if value is None else str(value)
 
 

@@ -57,6 +57,12 @@ def inspect(archive: Path) -> dict[str, Any]:
     return answers.read_inspection(_ask(Question(Topic.INSPECT, archive=archive)))
 
 
+def render(text: str, file: str) -> str:
+    """HTML of a README, not cleaned."""
+    payload = {"text": text, "file": file}
+    return answers.read_html(_ask(Question(Topic.RENDER, payload=payload)))
+
+
 def describe(kind: PackageKind, source: str) -> Description:
     """The form of a package, and what a `plugin.py` says of itself."""
     return answers.read_description(_ask(Question(Topic.DESCRIBE, kind.value, source)))

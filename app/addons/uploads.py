@@ -24,10 +24,15 @@ from app.adapters.sandbox import Reason, SandboxFailed
 from app.addons import questions
 from app.addons.api import AddonInfo, Field, Rights
 from app.addons.models import Addon, AddonVersion, PackageKind
-from app.addons.operations import CATEGORIES, LICENCE_LENGTH, SUMMARY_LENGTH
+from app.addons.operations import (
+    CATEGORIES,
+    CATEGORY_LENGTH,
+    LICENCE_LENGTH,
+    SUMMARY_LENGTH,
+)
 from app.addons.packages.findings import Finding, Refused
 from app.addons.packages.names import inner_name
-from app.addons.packages.readme import render_readme
+from app.addons.packages.readme import clean_readme
 from app.addons.packages.rules import (
     Inspected,
     Package,
@@ -62,6 +67,7 @@ class Upload:
     inspected: Inspected
     fields: tuple[Field, ...] = ()
     info: AddonInfo | None = None
+    readme_html: str = ""
 
 
 def upload_version(addon: Addon, stream: IO[bytes], actor: User) -> AddonVersion:
@@ -124,6 +130,7 @@ def _received(addon: Addon, stream: IO[bytes]) -> Iterator[Upload]:
         inspected = _inspect(folder / ARCHIVE, package_name, taken)
         upload = Upload(folder, size, digest, inspected)
         _describe(upload, package_name)
+        _render(upload)
         yield upload
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -185,6 +192,18 @@ def _describe(upload: Upload, package_name: str) -> None:
         check_variables(inspected, described.info, described.fields)
 
 
+def _render(upload: Upload) -> None:
+    """Have the README made to HTML; one that cannot be is shown as text."""
+    if upload.inspected.is_refused:
+        return
+    readme = _text_of(upload.inspected.package, "readme")
+    try:
+        upload.readme_html = clean_readme(questions.render(readme.text, readme.file))
+    except SandboxFailed as failed:
+        sentence = f"It is shown as plain text, for it could not be rendered. {failed.sentence}"
+        upload.inspected.add(sentence, readme.file, is_warning=True)
+
+
 def _take_out(package: Package, folder: Path) -> None:
     """Copy the source distribution out of the archive. Where it lies the sandbox has said, so that
     nothing here has to understand a tar; its hash proves that it is what was looked into."""
@@ -216,7 +235,7 @@ def _add_version(addon: Addon, upload: Upload, actor: User) -> AddonVersion:
         form=msgspec.to_builtins(upload.fields),
         rights=write_rights(info.rights if info else Rights()),
         facts=_facts(addon, upload),
-        texts=_texts(addon, inspected),
+        texts=_texts(addon, upload),
     )
     addon.versions.append(version)
     _fill_in(addon, upload)
@@ -241,7 +260,8 @@ def _fill_in(addon: Addon, upload: Upload) -> None:
         addon.summary = addon.summary or summary[:SUMMARY_LENGTH]
         addon.licence = addon.licence or licence[:LICENCE_LENGTH]
     if info and not addon.categories:
-        addon.categories = list(info.categories)[:CATEGORIES]
+        words = (" ".join(word.split()).lower()[:CATEGORY_LENGTH] for word in info.categories)
+        addon.categories = [word for word in dict.fromkeys(words) if word][:CATEGORIES]
 
 
 def _facts(addon: Addon, upload: Upload) -> dict[str, Any]:
@@ -258,16 +278,17 @@ def _facts(addon: Addon, upload: Upload) -> dict[str, Any]:
     }
 
 
-def _texts(addon: Addon, inspected: Inspected) -> dict[str, Any]:
+def _texts(addon: Addon, upload: Upload) -> dict[str, Any]:
     """`AddonVersion.texts`. Templates by their path below `templates/`, as they lie in the package
     and will in the site."""
+    inspected = upload.inspected
     readme = _text_of(inspected.package, "readme")
     templates = inspected.package.templates if inspected.package else {}
     return {
         "addon_json": inspected.addon_json_text,
         "configuration": inspected.source,
         "readme": readme.text,
-        "readme_html": render_readme(readme.text, readme.file),
+        "readme_html": upload.readme_html,
         "licence": inspected.licence_text,
         "templates": templates.get(inner_name(addon.package_name), {}),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -99,7 +100,9 @@ def news_version(
     rights: Rights = Rights(),  # noqa: B008 - frozen
     **facts: Any,
 ) -> AddonVersion:
-    """A version of an aldryn package, as an upload leaves it."""
+    """A version of an aldryn package, as an upload leaves it; its secrets are among its rights."""
+    secret = tuple(field.variable for field in fields if field.is_secret)
+    rights = replace(rights, writes_variables=(*rights.writes_variables, *secret))
     version = AddonVersion(
         version=number,
         kind=PackageKind.ALDRYN,

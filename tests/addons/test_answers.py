@@ -72,6 +72,42 @@ def test_nonsense_in_a_description(answer: Any, said: str) -> None:
     failed.value.sentence.encode()  # it goes into a page and a database
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"rights": {"writes_variables": ["A. It asks for nothing else"]}},
+        {"rights": {"reads_variables": [""]}},
+        {"rights": {"processes": ["a b"]}},
+        {"rights": {"files": ["a\u202eb"]}},
+        {"rights": {"files": ["x" * 301]}},
+        {"needs": ["../x"]},
+        {"categories": ["x" * 301]},
+        {"name": "two\nlines"},
+    ],
+)
+def test_what_people_agree_to_is_made_of_names(words: dict[str, Any]) -> None:
+    info = {"package_name": "a", "name": "A", "version": "1", "summary": "s"}
+    read_description({"info": info, "fields": []})
+    with pytest.raises(SandboxFailed):
+        read_description({"info": info | words, "fields": []})
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"variables": [{"name": "PATH ", "value": ""}]},
+        {"processes": [{"name": "a\nb", "command": "x"}]},
+        {"services": [{"kind": "redis", "prefix": "A B"}]},
+        {"release_commands": [{"label": "x\n## succeeded", "command": "x"}]},
+        {"navigation": [{"label": "x\u202e", "path": "/"}]},
+        {"files": [{"path": "a\u2028b", "text": ""}]},
+    ],
+)
+def test_names_are_one_line(told: dict[str, Any]) -> None:
+    with pytest.raises(SandboxFailed):
+        read_contribution(told)
+
+
 def test_settings_and_errors() -> None:
     kept = read_settings({"settings": {"a": ["x"], "b": None, "c": True, "d": 5}, "errors": {}})
     assert kept.settings == {"a": ["x"], "b": None, "c": True, "d": 5}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.addons import api
+from app.addons import api, in_commit
 from app.addons.contributions import (
     AddonConflict,
     Contribution,
@@ -230,7 +233,8 @@ def test_many_large_files_are_too_much(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[1]", "null", '"x"', '{"a": NaN}', '{"a": ' + "[" * 100_000, '{"a": ' + "1" * 5000]
+    "text",
+    ["{", "[1]", "null", '"x"', '{"a": NaN}', '{"a": ' + "[" * 100_000, '{"a": ' + "1" * 5000],
 )
 def test_settings_that_are_no_object_are_named(text: str) -> None:
     with pytest.raises(Invalid, match=r"addons/ant/settings\.json"):

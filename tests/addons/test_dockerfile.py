@@ -178,6 +178,14 @@ class TestFragments:
         content = refresh(EMPTY, set(), given).content
         assert held(refresh(content, set()).content, "DOCKER_FROM") == "FROM php:8\n"
 
+    def test_what_a_section_has_of_its_own_survives_what_goes_before_it(self) -> None:
+        content = b"# <NODE>\nENV NODE=18\n# </NODE>\n"
+        given = [fragment("RUN a", order=-1), fragment("RUN b")]
+        once = refresh(content, set(), given).content
+        assert held(once, "NODE").index("RUN a") < held(once, "NODE").index("ENV NODE=18")
+        assert refresh(once, set(), given).content == once
+        assert refresh(once, set()).content == content
+
     def test_no_other_addon_chooses_the_image_then(self) -> None:
         given = [
             fragment("FROM php:8", Slot.DOCKER_FROM, "php"),
@@ -213,6 +221,8 @@ class TestFragments:
             ("RUN sh <<\\E", 1, "here-document"),
             ("RUN cat <\\\n<EOF", 1, "here-document"),
             ("RUN a \\\\\nFROM evil", 1, "two backslashes"),
+            ("RUN a \\\n# Of the site itself:\nFROM evil", 2, "mark of the panel"),
+            ("# added by others:", 1, "mark of the panel"),
             ("ENTRYPOİNT x", 1, "no instruction"),
             ("ONBUILD ONBUILD ENTRYPOINT x", 1, "ENTRYPOINT"),
         ],

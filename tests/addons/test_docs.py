@@ -15,7 +15,7 @@ from app.adapters.sandbox import Question, Sandbox, SandboxFailed, SandboxLimits
 from app.adapters.sandbox.choosing import choose_sandbox
 from app.adapters.sandbox.guest import inspect_archive, stand_ins
 from app.addons import answers, api
-from app.addons.contributions import Part, collect, with_fields
+from app.addons.contributions import Part, collect, hold_secrets_to_rights, with_fields
 from app.addons.flavours import fields as flavour_fields
 from app.addons.flavours import files, yaml_text
 from app.addons.project.dockerfile import refresh
@@ -111,9 +111,12 @@ def test_the_examples_keep_to_their_own_rights(sandbox: Sandbox) -> None:
     """And to all rules for fragments, files and requirements."""
     info: api.AddonInfo = ask_here(WHOLE, "addon_info")
     found = answers.read_contribution(contributed(sandbox, WHOLE))
-    full = with_fields(found, ask_here(WHOLE, "settings_form"), site().settings)
+    fields: tuple[api.Field, ...] = ask_here(WHOLE, "settings_form")
+    hold_secrets_to_rights(info.package_name, fields, info.rights)
+    full = with_fields(found, fields, site().settings)
     collected = collect([Part(info.package_name, info.version, info.rights, full)])
-    assert set(collected.variables) == set(info.rights.writes_variables)
+    secret = {row.variable for row in fields if row.is_secret}
+    assert {*collected.variables, *secret} == set(info.rights.writes_variables)
     given = [Given(info.package_name, fragment) for fragment in found.fragments]
     refreshed = refresh(b"# <DOCKER_FROM>\nFROM base:1\n# </DOCKER_FROM>\n", (), given)
     assert b"libxml2" in refreshed.content and not refreshed.missing

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from app.addons.api import Field, FieldType, Rights
+from app.addons.collecting import Place, ask_addons
+from app.addons.in_commit import CommitFiles
 from app.addons.installing import (
     current_settings,
     diff_of,
@@ -187,11 +189,20 @@ class TestInstall:
 
     def test_consent_is_asked_for_what_it_may_do(self, site: Panel) -> None:
         with unit_of_work():
-            version().rights = {"writes_variables": ["NEWS_URL"]}
+            version().rights = {"writes_variables": ["NEWS_KEY", "NEWS_URL"]}
         plan = plan_install(application(), version(), {}, site.store)
-        assert plan.rights == Rights(writes_variables=("NEWS_URL",))
+        assert plan.rights == Rights(writes_variables=("NEWS_KEY", "NEWS_URL"))
         do(site, lambda: plan)
-        assert installed().consented == {"writes_variables": ["NEWS_URL"]}
+        assert installed().consented == {"writes_variables": ["NEWS_KEY", "NEWS_URL"]}
+
+    @pytest.mark.parametrize("name", ["DATABASE_URL", "PATH", "STRIPE_KEY"])
+    def test_no_secret_becomes_a_variable_nobody_agreed_to(self, site: Panel, name: str) -> None:
+        with unit_of_work():
+            field = Field("key", "Licence number", variable=name, is_secret=True)
+            news_version(version().addon, "2.0", (field,)).rights = {}
+        secrets: dict[str, str | None] = {"key": "postgres://elsewhere/x"}
+        with pytest.raises(Invalid, match=f"sets .*{name}"):
+            plan_install(application(), version("2.0"), {}, site.store, secrets)
 
 
 class TestSave:
@@ -303,6 +314,19 @@ class TestUpgrade:
             news_version(version().addon, "2.0", rights=Rights(has_release_commands=True))
         plan = plan_upgrade(installed(), version("2.0"), site.store)
         assert plan.rights == Rights(has_release_commands=True)
+
+    def test_a_version_pushed_by_hand_is_one_that_may_be_had(self, site: Panel) -> None:
+        install(site)
+        with unit_of_work():
+            news_version(version().addon, "2.0")
+        said = b'{"package-name": "susan-news", "version": "2.0"}'
+        files = CommitFiles({f"{FOLDER}/addon.json": said}, frozenset())
+        place = Place(application().id, "Demo", "demo", "test")
+        assert ask_addons(files, place).collected.addons == {"susan-news": "2.0"}
+        with unit_of_work():
+            yank_version(version("2.0"), "It loses data.", user_of(ALICE))
+        with pytest.raises(Invalid, match="taken back"):
+            ask_addons(files, place)
 
     def test_a_field_that_becomes_a_secret_leaves_the_repository(self, site: Panel) -> None:
         install(site, title="sesame")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,3 +156,13 @@ class TestLocalPackages:
             b"newsblog @ file:///app/.moonbase/packages/newsblog-1.2.tar.gz"
             b" ; python_version > '3'\r\n"
         )
+
+    @pytest.mark.parametrize("part", [b"a", b"http://", b"#", b"#&", b"-e addons-dev/", b"\xff"])
+    def test_endless_lines_cost_no_time(self, part: bytes) -> None:
+        content = TEMPLATE.replace(b"requests", part * 200_000 + b"\nrequests")
+        content = content.replace(b"</INST", part * 200_000 + b"\n# </INST")
+        began = time.process_time()
+        assert requirements.served_uuids(content) == []
+        requirements.with_local_packages(content, self.PATHS)
+        change(content, packages={"newsblog": LINE})
+        assert time.process_time() - began < 2

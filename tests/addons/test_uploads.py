@@ -13,7 +13,7 @@ import pytest
 from app.addons.api import Field
 from app.addons.forms import fields_of
 from app.addons.models import Channel, PackageKind
-from app.addons.packages.findings import Finding
+from app.addons.packages.findings import Finding, Refused
 from app.addons.rights import read_rights
 from app.addons.uploads import check_package, package_path, upload_version
 from app.audit.models import AuditLine
@@ -99,6 +99,28 @@ def test_without_configuration_it_has_no_settings(panel: Panel) -> None:
         (version,) = addon().versions
         assert version.form == [] and version.kind == PackageKind.ALDRYN
         assert version.facts["warnings"] == ["Without aldryn_config.py it has no settings."]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("OTHER", "add it to writes_variables"), ("LD_PRELOAD", "No addon may set")],
+)
+def test_a_field_s_variable_is_among_the_rights(panel: Panel, name: str, sentence: str) -> None:
+    source = PLUGIN.replace('variable="GREETING"', f'variable="{name}", is_secret=True')
+    more = {"aldryn_config.py": None, "plugin.py": source, "package.tar.gz": None}
+    with pytest.raises(Refused, match=sentence):
+        upload(panel, archive(more=more))
+
+
+def test_a_readme_that_cannot_be_rendered_is_shown_as_text(panel: Panel) -> None:
+    """A few kilobytes that become 4 MB: the sandbox ends it, not the panel's memory."""
+    text = f"[a]: http://x.example/{'y' * 2000}\n\n" + "[a] " * 2000
+    inner = sdist(more={"README.rst": None, "README.md": text})
+    upload(panel, archive(more={"package.tar.gz": inner}))
+    with panel.reading():
+        (version,) = addon().versions
+        assert (version.texts["readme"], version.texts["readme_html"]) == (text, "")
+        assert "could not be rendered" in version.facts["warnings"][-1]
 
 
 BAD: dict[str, tuple[Members, list[str]]] = {

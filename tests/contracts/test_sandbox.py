@@ -208,6 +208,14 @@ GUESTS = {
         {Reason.NONSENSE},
         "other fields each time",
     ),
+    "answers with a hole without a bottom": (
+        "import os\nfor n in range(3, 20):\n"
+        "    try: os.write(n, b'{\"answer\": ' + b'[' * 700 + b']' * 700 + b'}')\n"
+        "    except OSError: pass\n"
+        "os._exit(0)",
+        {Reason.NONSENSE},
+        "makes no sense",
+    ),
     "has half a character in a label": (
         FORM.format("a = forms.CharField('\\ud800')"),
         {Reason.NONSENSE},
@@ -316,12 +324,13 @@ def test_no_other_namespaces_and_no_tracing() -> None:
         "import ctypes, json, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
         "def tried(*a):\n    ctypes.set_errno(0); return [libc.syscall(*a), ctypes.get_errno()]\n"
         "said = [tried(272, 0x10000000), tried(101, 0, 0, 0, 0), \n"
-        "        tried(56, 0x10000000, 0, 0, 0, 0), tried(165, 0, 0, 0, 0, 0), tried(425, 1, 0)]\n"
+        "        tried(56, 0x10000000, 0, 0, 0, 0), tried(165, 0, 0, 0, 0, 0), tried(425, 1, 0),\n"
+        "        tried(319, b'x', 0), tried(29, 0, 4096, 0o1600)]\n"
     ) + FORM.format("a = forms.CharField(json.dumps(said))")
     if os.uname().machine != "x86_64":
         pytest.skip("numbers of x86_64")
     (field,) = describe(BubblewrapSandbox(LIMITS), source)["fields"]
-    assert json.loads(field["label"]) == [[-1, 1]] * 5
+    assert json.loads(field["label"]) == [[-1, 1]] * 7
 
 
 def test_many_at_once() -> None:

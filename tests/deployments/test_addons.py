@@ -200,8 +200,8 @@ def test_what_nobody_agreed_to_ends_the_deployment(demo: Panel) -> None:
     ("told", "settings", "words"),
     [
         ({"version": "9.9"}, "{}", "version 9.9 of the addon basic-auth"),
-        ({"version": "1.0"}, "{", "addons/basic-auth/settings.json is no JSON"),
-        ({"version": "1.0"}, "[]", "addons/basic-auth/settings.json holds no JSON object"),
+        ({"version": "1.0"}, "{", "addons/basic-auth/settings.json cannot be used: line 1"),
+        ({"version": "1.0"}, "[]", "addons/basic-auth/settings.json cannot be used: it holds no"),
     ],
 )
 def test_a_commit_that_cannot_be_read_is_explained(

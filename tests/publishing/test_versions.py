@@ -94,6 +94,21 @@ def test_what_it_needs_is_named_first(panel: Panel) -> None:
     assert answer.status_code == 400 and "Install these first: opening-hours." in answer.text
 
 
+def test_what_it_needs_tells_nothing_of_private_addons(panel: Panel) -> None:
+    sample.settle(panel)
+    with panel.work():
+        make_addon(organisation(), user_of(ALICE), "boards-own").name = "The board's own"
+        addon = make_addon(organisation(), user_of(ALICE), "needs-it", Audience.ORGANISATION)
+        version = add_version(addon, "1.0")
+        version.kind, version.texts = PackageKind.ALDRYN, {"addon_json": "{}"}
+        version.facts = {"needs": ["boards-own"], "has_package": False}
+    path = ADDONS + "install/needs-it/"
+    assert "The board&#39;s own" in panel.client_of(ALICE).get(path).text
+    page = panel.client_of(DORA).get(path)
+    assert page.status_code == 200 and "install these first" in page.text
+    assert "board&#39;s own" not in page.text and "install/boards-own" not in page.text
+
+
 def test_an_upgrade_shows_what_is_new_and_asks_again_for_more(site: Panel) -> None:
     with site.work():
         sample.publish_version(user_of(ALICE), "1.1", sample.WIDER)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from app.adapters.git import Author, CommitInfo, GitService, ServeCommand
 from app.adapters.git.archives import list_tree, open_archive
-from app.adapters.git.blobs import read_blobs
+from app.adapters.git.blobs import list_blobs, read_blobs
 from app.adapters.git.commands import (
     NO_SHA,
     REPOSITORY_ATTRIBUTES,
@@ -25,6 +25,7 @@ from app.adapters.git.commands import (
     is_valid_branch_name,
 )
 from app.adapters.git.commits import move_branch, refuse_moved, write_commit
+from app.adapters.git.objects import make_shared
 from app.adapters.git.refs import read_branch
 from app.adapters.git.running import run_git
 from app.errors import Conflict, Invalid, NotFound, Unavailable
@@ -51,7 +52,7 @@ class DiskRepositoryStore:
         _check_branch(default_branch)
         if path.is_dir():
             return
-        _make_shared(path.parent)
+        make_shared(path.parent)
         draft = path.with_name(f"{key}.{uuid.uuid4().hex}.new")
         draft.mkdir()
         try:
@@ -70,7 +71,7 @@ class DiskRepositoryStore:
                 raise Unavailable("The repository could not be made.")
             with (draft / "config").open("a") as config:
                 config.write("[core]\n" + REPOSITORY_CONFIG)
-            _make_shared(draft / "info")
+            make_shared(draft / "info")
             (draft / "info" / "attributes").write_text(REPOSITORY_ATTRIBUTES)
             draft.rename(path)
         except OSError as error:
@@ -157,13 +158,13 @@ class DiskRepositoryStore:
         """Paths of all files at `commit` below `folder`, by name. Links and submodules are none,
         and paths that are no UTF-8 are left out."""
         repository = self._find(key)
+        if folder:
+            return list_blobs(repository, commit, folder)
         if not is_sha(commit) or not _has_commit(repository, commit):
             return []
-        start = f"{folder.rstrip('/')}/" if folder else ""
-        paths = [path for mode, _, path in list_tree(repository, commit) if mode in _FILE_MODES]
-        return sorted(
-            name for path in paths if (name := _text(path)) is not None and name.startswith(start)
-        )
+        entries = list_tree(repository, commit)
+        paths = [path for mode, _, path in entries if mode in _FILE_MODES]
+        return sorted(name for path in paths if (name := _text(path)) is not None)
 
     def read_files(
         self, key: str, commit: str, paths: Collection[str]
@@ -248,15 +249,6 @@ class DiskRepositoryStore:
         if end and not _has_commit(path, end):
             return self._walk(key, words, (span[0], None), unreadable)
         raise Invalid(unreadable)
-
-
-def _make_shared(folder: Path) -> None:
-    """Make a folder the whole group may write in: web, ssh and worker are different users."""
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        return
-    folder.chmod(0o2770)
 
 
 def _text(path: bytes) -> str | None:

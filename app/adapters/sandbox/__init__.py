@@ -21,6 +21,8 @@ class Topic(StrEnum):
 
     INSPECT = "inspect"
     """Unpack the archive and say what is in it. No code of the package runs."""
+    RENDER = "render"
+    """Make HTML of a README. No code of the package runs."""
     DESCRIBE = "describe"
     """Load the configuration; give its form, and what it asks for."""
     VALIDATE = "validate"
@@ -32,7 +34,8 @@ class Topic(StrEnum):
 @dataclass(frozen=True)
 class Question:
     """`kind` is `aldryn` or `plugin`, `source` the text of `aldryn_config.py` or `plugin.py`;
-    both are empty for `INSPECT`, which alone has an `archive`. `payload` is JSON."""
+    both are empty for `INSPECT`, which alone has an `archive`, and for `RENDER`. `payload` is
+    JSON."""
 
     topic: Topic
     kind: str = ""

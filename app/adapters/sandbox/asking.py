@@ -7,6 +7,7 @@ Flask or the database: the asker has neither.
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from app.adapters.job_queue import JobQueue
 from app.adapters.sandbox import Question, Reason, Sandbox, SandboxFailed, SandboxLimits, Topic
+from app.adapters.sandbox.turns import Turns
 from app.config import Settings
 from app.errors import Unavailable
 
@@ -21,6 +23,8 @@ ANSWER_JOB = "app.adapters.sandbox.asking.answer"
 WAIT_SECONDS = 12.0
 """How long a question may wait for others before its own time begins."""
 ASK_SECONDS = SandboxLimits().wall_seconds + WAIT_SECONDS
+TURNS = Turns()
+"""Of this process."""
 
 
 def ask(job_queue: JobQueue, question: Question, timeout: float = ASK_SECONDS) -> Any:
@@ -56,12 +60,29 @@ def answer(packed: Mapping[str, Any]) -> dict[str, Any]:
         archive=Path(archive) if archive else None,
     )
     try:
-        return {"answer": dict(sandbox().ask(question))}
+        with TURNS.take(_whose(question)) as is_their_turn:
+            if not is_their_turn:
+                raise _busy(question)
+            return {"answer": dict(sandbox().ask(question))}
     except SandboxFailed as failed:
         parts = {"reason": failed.reason.value, "sentence": failed.sentence}
         return {"failed": {**parts, "detail": failed.detail}}
     except Unavailable as error:
         return {"unavailable": error.sentence}
+
+
+def _whose(question: Question) -> str:
+    """What counts as one: a package by its code, and all archives and READMEs together."""
+    return hashlib.sha256(question.source.encode()).hexdigest() if question.source else ""
+
+
+def _busy(question: Question) -> SandboxFailed | Unavailable:
+    if question.source:
+        return SandboxFailed(
+            Reason.TIME,
+            "The package is being asked already and does not answer. Try again in a moment.",
+        )
+    return Unavailable("Many packages are being uploaded. Try again in a moment.")
 
 
 @functools.cache

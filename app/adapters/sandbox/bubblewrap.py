@@ -27,8 +27,9 @@ import pluggy
 
 from app.adapters.cgroups import SANDBOXES, Group, can_make_cgroups, limited_cgroup
 from app.adapters.engine import Limits
-from app.adapters.sandbox import Question, SandboxLimits
-from app.adapters.sandbox.interpreter import interpreter, mounts
+from app.adapters.sandbox import Question, SandboxLimits, Topic
+from app.adapters.sandbox.guest.readme import LIBRARIES
+from app.adapters.sandbox.interpreter import folder_of, interpreter, mounts
 from app.adapters.sandbox.listening import Listener
 from app.adapters.sandbox.orphans import end_orphans
 from app.adapters.sandbox.seccomp import sandbox_filter
@@ -125,6 +126,9 @@ class BubblewrapSandbox:
                 place = f"/panel/app/addons/__pycache__/{compiled.name}"
                 words += ["--ro-bind", str(compiled), place]
             words += ["--ro-bind", str(Path(pluggy.__file__).parent), "/panel/pluggy"]
+        if question.topic == Topic.RENDER:
+            for name in LIBRARIES:
+                words += ["--ro-bind", str(folder_of(name)), f"/panel/{name}"]
         if question.archive is not None:
             words += ["--ro-bind", str(question.archive.resolve()), "/panel/archive"]
         for device in _DEVICES:

@@ -22,8 +22,10 @@ import docker
 import pluggy
 
 from app.adapters.docker_api import DockerConnection, engine_errors
-from app.adapters.sandbox import Question, Reason, SandboxLimits
+from app.adapters.sandbox import Question, Reason, SandboxLimits, Topic
 from app.adapters.sandbox.bubblewrap import APP, GUEST, START
+from app.adapters.sandbox.guest.readme import LIBRARIES
+from app.adapters.sandbox.interpreter import folder_of
 from app.adapters.sandbox.verdicts import End, Heard, answer_of, question_bytes
 
 IMAGE = "moonbase/python:3.11"
@@ -146,6 +148,9 @@ class ContainerSandbox:
             files["app/addons/api.py"] = (APP / "addons" / "api.py").read_text()
             library = Path(pluggy.__file__).parent
             files |= {f"pluggy/{path.name}": path.read_text() for path in library.glob("*.py")}
+        if question.topic == Topic.RENDER:
+            for name in LIBRARIES:
+                files |= _texts_below(folder_of(name), name)
         size = question.archive.stat().st_size if question.archive else None
         yield json.dumps({"files": files, "archive": size}).encode() + b"\n"
         if question.archive is not None:
@@ -154,6 +159,15 @@ class ContainerSandbox:
                     yield data
         # The engine counts processes; by user they would count for the whole machine.
         yield question_bytes(question, self.limits, counts_processes=False)
+
+
+def _texts_below(folder: Path, name: str) -> dict[str, str]:
+    """All files of a library but what Python has compiled of them."""
+    return {
+        f"{name}/{path.relative_to(folder)}": path.read_text(encoding="utf-8", errors="replace")
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
 
 
 def _converse(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 # Where the dynamic loader and, without a cache of its own, the system's libraries are looked for.
@@ -40,6 +41,15 @@ def mounts() -> tuple[str, ...]:
             words += ["--ro-bind", str(loader.resolve()), str(loader)]
     elsewhere = [str(path) for path in _libraries() if not str(path).startswith(_SYSTEM)]
     return (*words, "--setenv", "LD_LIBRARY_PATH", ":".join(elsewhere)) if elsewhere else (*words,)
+
+
+@cache
+def folder_of(library: str) -> Path:
+    """Where a library of the panel lies, which is not loaded for that."""
+    found = find_spec(library)
+    if found is None or not found.submodule_search_locations:
+        raise RuntimeError(f"{library} is not installed")
+    return Path(found.submodule_search_locations[0])
 
 
 def _lies_in(path: Path, folders: set[Path]) -> bool:

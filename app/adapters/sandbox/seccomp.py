@@ -28,6 +28,9 @@ class _Calls(NamedTuple):
     """socket socketpair connect bind listen"""
     namespaces: tuple[int, ...]
     """unshare setns mount umount2 pivot_root chroot"""
+    memory: tuple[int, ...]
+    """memfd_create, shmget msgget semget mq_open: memory that is no process's own, so that limits
+    of each process by itself do not count it"""
     kernel: tuple[int, ...]
     """ptrace process_vm_readv process_vm_writev bpf perf_event_open userfaultfd, add_key
     request_key keyctl, kexec_load kexec_file_load init_module finit_module delete_module,
@@ -38,15 +41,25 @@ _X86 = (101, 310, 311, 321, 298, 323, 248, 249, 250, 246, 320, 175, 313, 176, 30
 _ARM = (117, 270, 271, 280, 241, 282, 217, 218, 219, 104, 294, 105, 273, 106, 265, 262, 60, 224)
 _CALLS = {
     "x86_64": _Calls(
-        0xC000003E, 56, (41, 53, 42, 49, 50), (272, 308, 165, 166, 155, 161), (*_X86, 169, 163)
+        0xC000003E,
+        56,
+        (41, 53, 42, 49, 50),
+        (272, 308, 165, 166, 155, 161),
+        (319, 29, 68, 64, 240),
+        (*_X86, 169, 163),
     ),
     "aarch64": _Calls(
-        0xC00000B7, 220, (198, 199, 203, 200, 201), (97, 268, 40, 39, 41, 51), (*_ARM, 142, 89)
+        0xC00000B7,
+        220,
+        (198, 199, 203, 200, 201),
+        (97, 268, 40, 39, 41, 51),
+        (279, 194, 186, 190, 180),
+        (*_ARM, 142, 89),
     ),
 }
 # Since Linux 5.1 all processors share numbers: io_uring_setup, _enter and _register; open_tree to
-# fspick, mount_setattr: the newer family of mount calls.
-_SHARED = (425, 426, 427, *range(428, 434), 442)
+# fspick, mount_setattr: the newer family of mount calls; memfd_secret.
+_SHARED = (425, 426, 427, *range(428, 434), 442, 447)
 _CLONE3 = 435
 
 
@@ -63,7 +76,7 @@ def sandbox_filter(machine: str | None = None) -> bytes | None:
         _word(_JUMP_AT_LEAST, _X32, 0, 1),
         _word(_RETURN, _REFUSE | _ENOSYS),
     ]
-    for number in (*calls.network, *calls.namespaces, *calls.kernel, *_SHARED):
+    for number in (*calls.network, *calls.namespaces, *calls.memory, *calls.kernel, *_SHARED):
         program += [_word(_JUMP_EQUAL, number, 0, 1), _word(_RETURN, _REFUSE | _EPERM)]
     # Its flags lie in memory, out of a filter's sight; the C library falls back to clone.
     program += [

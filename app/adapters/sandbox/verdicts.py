@@ -95,9 +95,10 @@ def answer_of(heard: Heard, end: End) -> Mapping[str, Any]:
         _fail(reason, heard)
     try:
         words = json.loads(answer.removeprefix(READY), parse_constant=_no_constant)
+        is_plain = isinstance(words, dict) and _is_plain(words)
     except (ValueError, RecursionError):
         _fail(Reason.NONSENSE, heard)
-    if not isinstance(words, dict) or not _is_plain(words):
+    if not is_plain:
         _fail(Reason.NONSENSE, heard)
     if isinstance(words.get("answer"), dict):
         return dict(words["answer"])

@@ -24,6 +24,8 @@ TAGS = (WARNING, DOCKER_FROM, "NODE", *BUILD_TAGS)
 _KEEPS = (DOCKER_FROM, "NODE")
 """Sections whose own lines come from elsewhere: from a base project or a boilerplate."""
 _MARK = "# Added by {}:"
+_OWN = "# Of the site itself:"
+"""Where what the section has of its own begins again, behind fragments that go before it."""
 _MARKED = re.compile(rb"[ \t]*# Added by [^ ]+:[ \t]*")
 _FROM = re.compile(rb"[ \t]*(FROM|ARG)[ \t]", re.IGNORECASE)
 _OTHER_ESCAPE = re.compile(rb"\s*#\s*escape\s*=\s*`", re.IGNORECASE)
@@ -176,6 +178,8 @@ def _fill(content: bytes, tag: str, wanted: _Wanted | Sequence[str | bytes]) -> 
     own: Sequence[str | bytes] = wanted.base or ()
     if wanted.base is None and not wanted.replaces:
         own = _own_lines(content, section) or wanted.fallback
+        if own and wanted.before:
+            own = [_OWN, *own]
     return sections.fill(content, section, [*wanted.before, *own, *wanted.after])
 
 
@@ -183,6 +187,8 @@ def _own_lines(content: bytes, section: sections.Section) -> list[bytes]:
     """What stands before the first fragment. Where nothing does, the image of the last addon that
     named one: without any, no site can be built."""
     lines = [line.removeprefix(section.indent) for line in sections.lines_in(content, section)]
+    if _OWN.encode() in lines:
+        lines = lines[lines.index(_OWN.encode()) + 1 :]
     marks = [number for number, line in enumerate(lines) if _MARKED.fullmatch(line)]
     own = lines[: marks[0]] if marks else lines
     return own or _bases(lines)

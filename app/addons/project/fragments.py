@@ -11,6 +11,7 @@ from app.addons.project import sections
 from app.errors import Invalid
 
 _DIRECTIVE = re.compile(r"\s*#\s*(escape|syntax|check)\s*=", re.IGNORECASE)
+_MARK = re.compile(r"\s*#\s*(added by |of the site itself:)", re.IGNORECASE)
 _HERE_DOCUMENT = re.compile(r"(?<!<)<<(?!<)")
 """Any word may end one, `1` and `.` too; `<<<` begins none."""
 _CONTINUED = re.compile(r"\\[ \t]*$")
@@ -57,6 +58,8 @@ def _problem_of_line(line: str) -> str:
         return "holds a character that cannot be in a Dockerfile"
     if sections.has_tag(line):
         return "opens or closes a section"
+    if _MARK.match(line):
+        return "looks like a mark of the panel"
     if _DIRECTIVE.match(line):
         return "changes how the Dockerfile is read"
     if _HERE_DOCUMENT.search(line):

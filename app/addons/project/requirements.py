@@ -22,11 +22,14 @@ PATH = "requirements.in"
 PINNED = "requirements.txt"
 TAG = "INSTALLED_ADDONS"
 _MARK = "  # for "
+LONGEST = 2000
+"""Characters of a line that is looked into: an address of the panel has some hundred, and patterns
+take the square of it."""
 _EGG = re.compile(r"#(?:.*&)?egg=([A-Za-z0-9][A-Za-z0-9._-]*)")
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?=$|[\s\[=<>!~;@(])")
 _EDITABLE = re.compile(r"(?:-e|--editable)[ =]+\S*?addons-dev/([A-Za-z0-9._-]+?)/?(?:[\s#\[].*)?")
 _SERVED = re.compile(
-    rb"([A-Za-z0-9._-]+[ \t]*@[ \t]*)?https?://[^\s#]*/api/v1/apps/serve/"
+    rb"((?<![A-Za-z0-9._-])[A-Za-z0-9._-]+[ \t]*@[ \t]*)?https?://[^\s#]*/api/v1/apps/serve/"
     rb"([^\s#/]+)/[^\s#/]+/([0-9a-f-]{36})/[^\s#]+(?:#\S*)?"
 )
 
@@ -113,6 +116,8 @@ def names_by_hand(content: bytes) -> set[str]:
 def name_of(line: str) -> str | None:
     """Which package a line installs, normalised; None for options, comments and addresses that do
     not say so."""
+    if len(line) > LONGEST:
+        return None
     if developed := _developed(line):
         return developed
     if line.startswith(("#", "-")):
@@ -138,12 +143,20 @@ def with_local_packages(content: bytes, paths: Mapping[str, str]) -> bytes:
         # `#egg=<name>==<version>` is no more taken by newer pips.
         return found[2] + b" @ file://" + path.encode() if path else found[0]
 
-    return _SERVED.sub(replace, content)
+    return b"".join(
+        _SERVED.sub(replace, line) if len(line) <= LONGEST else line
+        for line in content.splitlines(keepends=True)
+    )
 
 
 def served_uuids(content: bytes) -> list[str]:
     """Of which versions the file fetches the package from a panel."""
-    return [found[3].decode() for found in _SERVED.finditer(content)]
+    return [
+        found[3].decode()
+        for line in content.splitlines()
+        if len(line) <= LONGEST
+        for found in _SERVED.finditer(line)
+    ]
 
 
 def _marked(asked: Iterable[Asked], named: Collection[str], by_hand: Collection[str]) -> list[str]:
@@ -160,7 +173,7 @@ def _marked(asked: Iterable[Asked], named: Collection[str], by_hand: Collection[
 
 def _developed(line: str) -> str | None:
     """The addon a line of `addons-dev` stands for."""
-    found = _EDITABLE.fullmatch(line)
+    found = _EDITABLE.fullmatch(line) if len(line) <= LONGEST else None
     return normalise(found[1]) if found else None
 
 

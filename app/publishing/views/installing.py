@@ -12,7 +12,7 @@ from app.accounts.access import signed_in
 from app.addons.forms import SettingsForm
 from app.addons.installing import Plan, carry_out, current_settings, plan_install
 from app.addons.models import Addon, AddonVersion, Channel
-from app.addons.queries import TRUST, find_addon, find_installed
+from app.addons.queries import TRUST, find_addon, find_installed, rights_on_addon
 from app.addons.rights import read_rights, words_of
 from app.addons.versions import most_trusted, newest_in
 from app.errors import Conflict, Invalid, PanelError
@@ -135,10 +135,16 @@ def _show(desk: Desk, found: Offer, form: SettingsForm | None, consent: ConsentF
         plan=plan,
         told=told,
         asks=words_of(read_rights(found.version.rights)) if found.version else [],
-        needed=[(name, find_addon(name)) for name in (plan.missing if plan else ())],
+        needed=[(name, _known(name)) for name in (plan.missing if plan else ())],
         channels=_channels(found.addon),
         is_installed=find_installed(desk.application.id, found.addon.package_name) is not None,
     )
+
+
+def _known(package_name: str) -> Addon | None:
+    """The addon of that name, unless the person may not know of it."""
+    addon = find_addon(package_name)
+    return addon if addon and rights_on_addon(addon, signed_in()) else None
 
 
 def _channels(addon: Addon) -> list[tuple[Channel, AddonVersion]]:

@@ -22,6 +22,7 @@ READY = b"ready\n"
 
 TOPICS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("inspect", ""): ("inspect_archive", "inspect"),
+    ("render", ""): ("readme", "render"),
     ("describe", "aldryn"): ("aldryn", "describe"),
     ("validate", "aldryn"): ("aldryn", "validate"),
     ("contribute", "aldryn"): ("aldryn", "contribute"),
