@@ -26,7 +26,7 @@ KEYS = "moonbase-keys"
 DOCKER = "docker"
 ROOT_ONLY = "MOONBASE_ACCOUNTS"
 """Set for processes that are started as root and become others by themselves."""
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38  # prctl(2)
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38  # prctl(2)
 
 MEMBERSHIPS: dict[str, tuple[str, ...]] = {
     "web": (SHARED, KEYS, QUEUE, ARCHIVES),
@@ -103,6 +103,8 @@ def become(accounts: Accounts, account: str) -> None:
         os.setresgid(who.group, who.group, who.group)
         os.setresuid(who.user, who.user, who.user)
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        # As after starting a program: or /proc/self would be root's, and closed to the process.
+        _prctl(_PR_SET_DUMPABLE, 1)
 
 
 def set_parent_death_signal(number: int) -> None:

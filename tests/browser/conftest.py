@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.browser.browsing import CHROMIUM, listen, sign_in
 from tests.browser.panel import Panel, running_panel
 from tests.browser.seeding import Agency, seed_agency
 
 Office = tuple[Panel, Agency]
+
+# Cores are shared: what comes late on a busy machine is not missing.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

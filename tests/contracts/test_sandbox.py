@@ -50,7 +50,10 @@ def seen(sandbox: Box, expression: str) -> object:
     return json.loads(describe(sandbox, labelled(expression))["fields"][0]["label"])
 
 
-PARENTS = list(Path(__file__).resolve().parents)[:-1]
+PARENTS = [
+    path for path in Path(__file__).resolve().parents if path not in map(Path, ("/", "/tmp"))
+]
+"""Where the checkout lies. A sandbox has a root and a place for temporary files of its own."""
 
 
 # Answers ------------------------------------------------------------------------------------

@@ -114,3 +114,17 @@ def test_who_asks_addons_reads_packages_and_nothing_else(separate: Accounts) -> 
 def _can(accounts: Accounts, act: str, path: Path) -> bool:
     command = [*accounts.prefix("asker"), act, str(path)]
     return subprocess.run(command, capture_output=True, check=False, cwd="/").returncode == 0
+
+
+def test_who_is_forked_may_look_at_itself(separate: Accounts) -> None:
+    """Its name is written there, and starting a program lists the open files there."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            become(separate, "scheduler")
+            Path("/proc/self/comm").write_text("scheduler")
+            code = 0 if list(Path("/proc/self/fd").iterdir()) else 1
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

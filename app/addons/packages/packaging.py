@@ -57,7 +57,7 @@ class Form(forms.BaseForm):
 _PLUGIN = Template('''\
 """$summary_comment"""
 
-from app.addons.api import AddonInfo, Field, hookimpl
+from app.addons.api import AddonInfo, Field, Rights, hookimpl
 
 
 @hookimpl
@@ -69,6 +69,8 @@ def addon_info():
         summary=$summary,
         licence=$licence,
         author=$author,
+        # What it asks for; people see this before they install it, and it is held to it.
+        rights=Rights(writes_variables=("$variable",)),
     )
 
 
