@@ -48,7 +48,7 @@ def run() -> list[Result]:
         time.sleep(60 * IDLE_MINUTES)
         processes = list(_own_processes(panel))
     rows = []
-    for _, name in NAMES:
+    for name in dict.fromkeys(title for _, title in NAMES):
         sizes = [size for found, size in processes if found == name]
         rows.append([name, len(sizes), f"{sum(sizes):.1f}"])
     total = sum(size for _, size in processes)
