@@ -18,7 +18,6 @@ from app.adapters.image_builder import ImageBuilder
 from app.adapters.job_queue import JobQueue
 from app.adapters.mail import Mailer
 from app.adapters.outbound import Outbound
-from app.addons import models as addons_models
 from app.config import Settings
 from app.deployments import jobs as deployments_jobs
 from app.extensions import db
@@ -29,8 +28,6 @@ from app.mails import jobs as mails_jobs
 ROOT = Path(__file__).parent.parent
 JOBS = (deployments_jobs, lifecycle_jobs, mails_jobs)
 """Rooms whose jobs listen to signals: imported so that they do in every process."""
-TABLES = (addons_models,)
-"""Tables that other tables refer to: every process must know them."""
 
 
 def create_background_app(

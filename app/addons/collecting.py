@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
@@ -90,7 +89,7 @@ def _part(
     row: InstalledAddon, committed: CommittedAddon, site: api.Site, place: Place, ask: Ask
 ) -> Part:
     version = _version_of(row, committed)
-    fields = read_form(version)
+    fields = version.fields
     settings = settings_for_hooks(fields, committed.settings, place.own_names)
     rights = read_rights(_agreed(row, version))
     name = row.addon.package_name
@@ -135,11 +134,6 @@ def _had(row: InstalledAddon, version: AddonVersion) -> bool:
         AddonChange.installed_id == row.id, AddonChange.version_after == version.version
     )
     return db.session.scalar(query.limit(1)) is not None
-
-
-def read_form(version: AddonVersion) -> tuple[api.Field, ...]:
-    """The fields of its form."""
-    return msgspec.convert(version.form, tuple[api.Field, ...], strict=True)
 
 
 def settings_for_hooks(

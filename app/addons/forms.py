@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-import msgspec
 import nh3
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -27,7 +26,6 @@ from wtforms.validators import Optional, ValidationError
 from wtforms.widgets import TextArea
 
 from app.addons import api
-from app.addons.models import AddonVersion
 from app.web.forms import PanelForm
 
 FILES_OFFERED = 1000
@@ -39,11 +37,6 @@ TRUE_WORDS = frozenset({"true", "1", "on", "yes", "y", "yeah", "yep"})
 """What site's code reads as true in a text (addon contract, section 4)."""
 # What no answer of an addon may hold either (`app.addons.answers`): told before it is asked.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-
-
-def fields_of(version: AddonVersion) -> tuple[api.Field, ...]:
-    """The fields of its form, as they were described at the upload."""
-    return msgspec.convert(version.form, tuple[api.Field, ...], strict=True)
 
 
 @dataclass(frozen=True)

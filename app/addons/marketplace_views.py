@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from app.accounts.access import signed_in
 from app.addons import marketplace
 from app.addons.access import load_addon
-from app.addons.forms import build_form, fields_of
+from app.addons.forms import build_form
 from app.addons.models import Addon, AddonVersion, Channel
 from app.addons.queries import find_version, rights_on_addon
 from app.addons.readmes import show_readme
@@ -80,7 +80,7 @@ def _shown_version(addon: Addon) -> AddonVersion | None:
 
 def _details_of(version: AddonVersion) -> dict[str, Any]:
     """What was kept of the version at its upload; no addon is asked anything."""
-    fields = fields_of(version)
+    fields = version.fields
     return {
         "readme": show_readme(version),
         "sentences": words_of(read_rights(version.rights)),

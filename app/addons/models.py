@@ -6,10 +6,12 @@ import datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import User
+from app.addons import api
 from app.applications.models import Application
 from app.extensions import Base, Numbered, Outside
 from app.organisations.models import Organisation
@@ -112,7 +114,7 @@ class AddonVersion(Numbered, Outside, Base):
     yanked_at: Mapped[datetime.datetime | None]
     yank_reason: Mapped[str] = mapped_column(default="")
     form: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    """The fields of its form, as `app.addons.forms.description` reads and writes them."""
+    """The fields of its form, as JSON; `fields` reads them."""
     rights: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """What it asks for, as `app.addons.rights` reads and writes it."""
     facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
@@ -123,6 +125,11 @@ class AddonVersion(Numbered, Outside, Base):
 
     addon: Mapped[Addon] = relationship(back_populates="versions")
     uploaded_by: Mapped[User | None] = relationship()
+
+    @property
+    def fields(self) -> tuple[api.Field, ...]:
+        """The fields of its form, as they were described at the upload."""
+        return msgspec.convert(self.form, tuple[api.Field, ...], strict=True)
 
     @property
     def is_yanked(self) -> bool:

@@ -75,7 +75,7 @@ def validate(version: AddonVersion, settings: api.Settings) -> Validated:
     the addon is not asked. A secret is True or False: whether it will be set. An addon that fails
     is an error of the form, not of the page.
     """
-    fields = msgspec.convert(version.form, tuple[api.Field, ...], strict=True)
+    fields = version.fields
     given = without_secrets(fields, settings)
     if errors := check_settings(version.kind, fields, given):
         return Validated({}, errors)
@@ -97,7 +97,7 @@ def validate(version: AddonVersion, settings: api.Settings) -> Validated:
 
 def contribute(version: AddonVersion, site: api.Site) -> Contribution:
     """What the version adds to the site. What its settings name as secret must be True or False."""
-    fields = msgspec.convert(version.form, tuple[api.Field, ...], strict=True)
+    fields = version.fields
     without_secrets(fields, site.settings)
     version_id = version.id
     try:

@@ -9,7 +9,7 @@ from typing import Any
 from app.accounts.models import User
 from app.adapters.git import RepositoryStore
 from app.addons import api
-from app.addons.forms import SettingsForm, build_form, fields_of
+from app.addons.forms import SettingsForm, build_form
 from app.addons.installing import Plan, carry_out, current_settings, plan_save
 from app.addons.models import AddonChange, AddonVersion, InstalledAddon
 from app.addons.questions import validate
@@ -51,7 +51,7 @@ def make_form(
     values: Mapping[str, Any],
     store: RepositoryStore,
 ) -> SettingsForm:
-    fields = fields_of(version)
+    fields = version.fields
     files: tuple[str, ...] = ()
     if any(field.type == api.FieldType.FILE for field in fields):
         files = _static_files(application, store)

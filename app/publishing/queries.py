@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import defer, joinedload
 
-from app.addons.forms import fields_of
 from app.addons.models import AddonChange, AddonVersion, InstalledAddon
 from app.addons.queries import list_installed
 from app.addons.versions import newest_in, order_of
@@ -107,7 +106,7 @@ def load_card(installed: InstalledAddon) -> AddonCard:
         state=_state_by_commit(installed.application_id, change),
         newest_change=change,
         update=find_updates([installed]).get(installed.id),
-        has_form=bool(fields_of(installed.version)),
+        has_form=bool(installed.version.fields),
     )
 
 
@@ -136,7 +135,7 @@ def cards_of(rows: Sequence[InstalledAddon], places: Places) -> list[AddonCard]:
     updates = find_updates(rows)
     cards = []
     for row in rows:
-        fields = fields_of(row.version)
+        fields = row.version.fields
         secret_names = frozenset(one.variable for one in fields if one.is_secret)
         change = changes.get(row.id)
         cards.append(
@@ -222,7 +221,7 @@ def secret_names_of(application_id: int) -> frozenset[str]:
     """The variables that carry secrets of the site's addons."""
     rows = list_installed(application_id)
     return frozenset(
-        field.variable for row in rows for field in fields_of(row.version) if field.is_secret
+        field.variable for row in rows for field in row.version.fields if field.is_secret
     )
 
 

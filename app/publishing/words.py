@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.addons import api
-from app.addons.forms import fields_of
 from app.addons.installing import Plan
 from app.addons.installing.words import Settings, about_secrets, about_settings
 from app.addons.models import AddonChange
@@ -24,6 +23,6 @@ def sentences_for(plan: Plan, is_technical: bool) -> Sequence[str]:
     """What a plan would do. Variables and processes have names for those who build sites only."""
     if is_technical:
         return plan.sentences
-    fields = fields_of(plan.version)
+    fields = plan.version.fields
     settings = Settings(fields, plan.settings_before, plan.settings_after)
     return [*about_settings(settings), *about_secrets(fields, plan.secrets)]

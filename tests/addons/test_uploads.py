@@ -11,7 +11,6 @@ import threading
 import pytest
 
 from app.addons.api import Field
-from app.addons.forms import fields_of
 from app.addons.models import Channel, PackageKind
 from app.addons.packages.findings import Finding, Refused
 from app.addons.rights import read_rights
@@ -40,7 +39,7 @@ def test_a_version_is_kept_with_all_it_says(panel: Panel) -> None:
         assert version.archive_bytes == len(data)
         assert version.archive_sha256 == hashlib.sha256(data).hexdigest()
         assert version.changes == "1.0: the first.\n"
-        (field,) = fields_of(version)
+        (field,) = version.fields
         assert (field.name, field.label, field.initial) == ("title", "Title", "Hello")
         assert version.facts["installed_apps"] == ["susan_example"]
         assert version.facts["inner_name"] == "susan_example"
@@ -70,7 +69,7 @@ def test_a_plugin(panel: Panel, is_flat: bool) -> None:
     with panel.reading():
         (version,) = addon().versions
         assert version.kind == PackageKind.PLUGIN
-        assert fields_of(version) == (Field("greeting", "Greeting", variable="GREETING"),)
+        assert version.fields == (Field("greeting", "Greeting", variable="GREETING"),)
         assert read_rights(version.rights).writes_variables == ("GREETING",)
         assert version.changes == "All new."
         assert (addon().summary, addon().categories) == ("Greets people.", ["fun"])

@@ -15,7 +15,6 @@ from flask_babel import gettext as _
 from app.accounts.models import User
 from app.adapters.git import Author, RepositoryStore
 from app.addons import queries
-from app.addons.collecting import read_form
 from app.addons.installing.plan import Plan
 from app.addons.installing.reasons import refuse_yanked
 from app.addons.models import AddonChange, ChangeKind, InstalledAddon
@@ -137,7 +136,7 @@ def _write_row(plan: Plan) -> InstalledAddon:
 
 def _set_secrets(plan: Plan, actor: User) -> None:
     """Secrets become variables of all environments: the addon needs them wherever it runs."""
-    names = {one.name: one.variable for one in read_form(plan.version) if one.is_secret}
+    names = {one.name: one.variable for one in plan.version.fields if one.is_secret}
     unknown = plan.secrets.keys() - names.keys()
     if unknown:
         raise Invalid(_("There is no secret “%(name)s”.", name=min(unknown)))

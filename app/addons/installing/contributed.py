@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from app.addons import api
-from app.addons.collecting import read_form, settings_for_hooks
+from app.addons.collecting import settings_for_hooks
 from app.addons.contributions import (
     Contribution,
     Part,
@@ -67,7 +67,7 @@ def read_answer(stored: Mapping[str, Any]) -> Answer:
 def own_names(tip: Tip, version: AddonVersion, secrets: Mapping[str, str | None]) -> set[str]:
     """Variables people have set on Test, with what `secrets` changes about them."""
     names = set(list_names(tip.environment.id))
-    for one in read_form(version):
+    for one in version.fields:
         if one.name in secrets:
             (names.discard if secrets[one.name] is None else names.add)(one.variable)
     return names
@@ -75,7 +75,7 @@ def own_names(tip: Tip, version: AddonVersion, secrets: Mapping[str, str | None]
 
 def ask(asked: Asked, tip: Tip, addons: Sequence[str], names: set[str]) -> Answer:
     """The answer of one addon. `addons` are those of the site, in the order of installation."""
-    fields = read_form(asked.version)
+    fields = asked.version.fields
     hold_secrets_to_rights(asked.version.addon.package_name, fields, asked.rights)
     settings = settings_for_hooks(fields, asked.settings, names)
     application = tip.environment.application

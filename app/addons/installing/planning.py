@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 
 from app.adapters.git import RepositoryStore
 from app.addons import api, queries
-from app.addons.collecting import read_form
 from app.addons.contributions import Part
 from app.addons.installing import drafting, words
 from app.addons.installing.contributed import (
@@ -204,7 +203,7 @@ def plan_undo(change: AddonChange, store: RepositoryStore) -> Plan:
     if found.problem:
         raise Invalid(found.problem)
     present = _present(found)
-    fields = {one.name: one for one in read_form(installed.version)}
+    fields = {one.name: one for one in installed.version.fields}
     changed = [name for name in touched if not _has_same(name, present, change.after)]
     refuse_changed_again(installed, changed, fields)
     after = {name: value for name, value in present.items() if name not in touched}
@@ -232,7 +231,7 @@ def plan_remove(installed: InstalledAddon, store: RepositoryStore) -> Plan:
     refuse_needed(installed)
     site = _read(installed.application, installed.version, store)
     before = _present(site.settings(installed.version))
-    secret = [one.label or one.name for one in read_form(installed.version) if one.is_secret]
+    secret = [one.label or one.name for one in installed.version.fields if one.is_secret]
     wanted = _Wanted(
         ChangeKind.REMOVE,
         installed.application,
@@ -302,7 +301,7 @@ def _draft(
 
 
 def _sentences(wanted: _Wanted, old: Answer, new: Answer) -> tuple[str, ...]:
-    fields = read_form(wanted.version)
+    fields = wanted.version.fields
     name, number = wanted.version.addon.name, wanted.version.version
     before = old.contribution if wanted.is_there else Answer().contribution
     changes = [
@@ -355,12 +354,12 @@ def _in_order(own: Part, others: Sequence[Part], addons: Sequence[str]) -> list[
 
 
 def _initials(version: AddonVersion) -> dict[str, Any]:
-    return {one.name: one.initial for one in read_form(version) if not one.is_secret}
+    return {one.name: one.initial for one in version.fields if not one.is_secret}
 
 
 def _without_secrets(version: AddonVersion, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Git never has them, also not one that was no secret in an older version."""
-    secret = {one.name for one in read_form(version) if one.is_secret}
+    secret = {one.name for one in version.fields if one.is_secret}
     return {name: value for name, value in settings.items() if name not in secret}
 
 

@@ -7,7 +7,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app.accounts.access import signed_in
-from app.addons.forms import fields_of
 from app.addons.installing import diff_of
 from app.addons.models import AddonChange, InstalledAddon
 from app.permissions import Permission
@@ -61,7 +60,7 @@ def _show(desk: Desk, installed: InstalledAddon, draft: Draft) -> str:
         installed=installed,
         card=card,
         draft=draft,
-        newest_words=sentences_of(newest, fields_of(installed.version)) if newest else [],
+        newest_words=sentences_of(newest, installed.version.fields) if newest else [],
         sentences=sentences_for(draft.plan, desk.is_technical) if draft.plan else [],
         diff=diff_of(draft.plan) if draft.plan and desk.may_see_code else "",
     )

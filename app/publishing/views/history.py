@@ -7,7 +7,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from app.accounts.access import signed_in
-from app.addons.forms import fields_of
 from app.addons.installing import carry_out, diff_of, plan_undo
 from app.addons.models import AddonChange, ChangeKind, InstalledAddon
 from app.errors import Conflict, Invalid, NotFound
@@ -35,7 +34,7 @@ def history(slug: str, package_name: str) -> ResponseReturnValue:
     desk = open_desk(slug)
     installed = load_installed(desk, package_name)
     page = paged(list_changes(installed.id))
-    fields = fields_of(installed.version)
+    fields = installed.version.fields
     return desk.show(
         "publishing/history.html",
         installed=installed,
