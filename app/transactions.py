@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
 from app.errors import Conflict
-from app.extensions import db
+from app.extensions import Numbered, db
 
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
+Query = TypeVar("Query", bound=Callable[..., Any])
 _WRITES = "unit_of_work"
 _BEFORE = "before_commit"
 _AFTER = "after_commit"
+_ANSWERS = "answers"
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
 """PostgreSQL's codes (its appendix A)."""
@@ -111,6 +114,46 @@ def end_reading() -> None:
     if session.info.get(_WRITES):
         raise RuntimeError("this takes too long for a unit of work")
     session.commit()
+
+
+def once_a_reading(query: Query) -> Query:
+    """Have `query` asked once for the same arguments until the present reading ends, however many
+    parts of a page ask. Within a unit of work it is asked each time: there, things change.
+
+    The arguments are numbers, words, rows, or sequences of these; the answer must not be changed
+    by whoever gets it.
+    """
+
+    @wraps(query)
+    def ask(*arguments: Any) -> Any:
+        session = db.session()
+        if session.info.get(_WRITES):
+            return query(*arguments)
+        answers = session.info.setdefault(_ANSWERS, {})
+        key = (query.__module__, query.__qualname__, *map(_stands_for, arguments))
+        if key not in answers:
+            answers[key] = query(*arguments)
+        return answers[key]
+
+    return cast(Query, ask)
+
+
+def _stands_for(argument: object) -> Hashable:
+    """What tells one argument from another; of a row its number."""
+    if isinstance(argument, Numbered):
+        return type(argument).__name__, argument.id
+    if isinstance(argument, list | tuple):
+        return tuple(map(_stands_for, argument))
+    if not isinstance(argument, Hashable):
+        raise TypeError(f"{type(argument).__name__} cannot stand for a question")
+    return argument
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _forget_answers(session: Session, transaction: SessionTransaction) -> None:
+    """The next reading may find something else."""
+    if transaction.parent is None:
+        session.info.pop(_ANSWERS, None)
 
 
 def after_commit(action: Callable[[], object]) -> None:

@@ -14,7 +14,7 @@ from app.accounts.models import User
 from app.audit.models import AuditLine
 from app.audit.operations import record
 from app.extensions import db
-from app.transactions import after_commit, unit_of_work
+from app.transactions import after_commit, end_reading, once_a_reading, unit_of_work
 from tests.panel import ALICE, Panel, user_of
 
 
@@ -146,3 +146,50 @@ def test_times_without_a_zone_are_refused(panel: Panel) -> None:
 
     with pytest.raises(Exception, match="without a zone"), panel.work():
         db.session.execute(db.update(User).values(created_at=datetime.datetime(2026, 1, 1)))
+
+
+def test_a_question_is_asked_once_a_reading(panel: Panel) -> None:
+    asked = []
+
+    @once_a_reading
+    def names(numbers: list[int], of: User) -> str:
+        asked.append(numbers)
+        return db.session.scalars(select(User.name).where(User.id == of.id)).one()
+
+    with panel.reading():
+        alice = user_of(ALICE)
+        assert names([1, 2], alice) == names([1, 2], alice) == "Alice"
+        assert asked == [[1, 2]]
+        names([2, 1], alice)
+        assert asked == [[1, 2], [2, 1]]
+        end_reading()
+        names([1, 2], user_of(ALICE))
+        assert len(asked) == 3
+    with panel.reading():
+        names([1, 2], user_of(ALICE))
+        assert len(asked) == 4
+
+
+def test_what_changes_is_asked_anew(panel: Panel) -> None:
+    @once_a_reading
+    def name_of(number: int) -> str:
+        return db.session.scalars(select(User.name).where(User.id == number)).one()
+
+    with panel.reading():
+        number = user_of(ALICE).id
+        assert name_of(number) == "Alice"
+        with unit_of_work():
+            assert name_of(number) == "Alice"
+            user_of(ALICE).name = "Alice Cooper"
+            db.session.flush()
+            assert name_of(number) == "Alice Cooper"
+        assert name_of(number) == "Alice Cooper"
+
+
+def test_what_cannot_be_told_apart_is_refused(panel: Panel) -> None:
+    @once_a_reading
+    def count(numbers: set[int]) -> int:
+        return len(numbers)
+
+    with panel.reading(), pytest.raises(TypeError, match="set cannot"):
+        count({1})

@@ -20,6 +20,7 @@ from app.extensions import db
 from app.organisations.models import Member
 from app.organisations.second_factor import lets_in
 from app.permissions import ADDON_USE, ADDON_WORK, ORGANISATION_RIGHTS, Permission, Role
+from app.transactions import once_a_reading
 
 _BY_ROLE = (Role.OWNER, Role.ADMINISTRATOR)
 TRUST = (Channel.ALPHA, Channel.BETA, Channel.STABLE)
@@ -92,6 +93,7 @@ def addon_rights_by_token(addon: Addon, token: AccessToken) -> frozenset[Permiss
     return token.limit(rights, addon.organisation_id)
 
 
+@once_a_reading
 def list_installed(application_id: int) -> Sequence[InstalledAddon]:
     """What the Test branch has, in the order of installation, with addons and versions."""
     return db.session.scalars(

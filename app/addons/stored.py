@@ -18,6 +18,7 @@ from app.addons import api
 from app.addons.contributions import Contribution
 from app.addons.models import Addon, AddonChange, AddonVersion, InstalledAddon
 from app.extensions import db
+from app.transactions import once_a_reading
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class StoredAddon:
     """When the panel last changed it."""
 
 
+@once_a_reading
 def stored_addons(application_id: int) -> Sequence[StoredAddon]:
     """What the branch of Test has or had, in the order of installation."""
     changed_at = (

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, and_, exists, false, func, or_, select
+from sqlalchemy import Select, and_, false, func, or_, select
 from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.accounts.models import AccessToken, User
 from app.applications.models import Application, Collaborator
 from app.extensions import db
 from app.organisations.models import Member, Organisation
+from app.organisations.queries import list_memberships
 from app.organisations.second_factor import has_shown_second_factor, lets_in
 from app.permissions import Access, Permission, Role, accesses_with, rights_of
+from app.transactions import once_a_reading
 
 _BY_ROLE = (Role.OWNER, Role.ADMINISTRATOR)
 
 
 def find_application(slug: str) -> Application | None:
-    """Not one in the trash: its pages and repository are nobody's until it is restored."""
-    return db.session.scalar(
-        select(Application).where(Application.slug == slug, Application.trashed_at.is_(None))
-    )
+    """With its organisation. Not one in the trash: its pages and repository are nobody's until it
+    is restored."""
+    found = db.session.execute(
+        select(Application, Organisation)
+        .join(Application.organisation)
+        .where(Application.slug == slug, Application.trashed_at.is_(None))
+    ).one_or_none()
+    if found is None:
+        return None
+    application, organisation = found
+    # Not by an option of the query: PostgreSQL could not lock the row by it later.
+    set_committed_value(application, "organisation", organisation)
+    return application
 
 
 def is_slug_taken(slug: str) -> bool:
@@ -39,21 +51,20 @@ def rights_on(application: Application, user: User) -> frozenset[Permission]:
 
 def rights_behind_the_door(application: Application, user: User) -> frozenset[Permission]:
     """What `rights_on` gives once a second factor is shown. Only to tell people what is amiss."""
-    found = db.session.execute(
-        select(Member.role, Collaborator.access)
-        .outerjoin(
-            Collaborator,
-            and_(
-                Collaborator.user_id == Member.user_id,
-                Collaborator.application_id == application.id,
-            ),
-        )
-        .where(Member.user_id == user.id, Member.organisation_id == application.organisation_id)
-    ).one_or_none()
-    if found is None:
+    roles = {row.organisation_id: row.role for row in list_memberships(user)}
+    role = roles.get(application.organisation_id)
+    if role is None:
         return frozenset()
-    role, access = found
+    access = _given_to(user).get(application.id)
     return rights_of(role, access) if role in _BY_ROLE or access else frozenset()
+
+
+@once_a_reading
+def _given_to(user: User) -> Mapping[int, Access]:
+    """What the person was given, by application: small rows, however many there are."""
+    given = select(Collaborator.application_id, Collaborator.access)
+    rows = db.session.execute(given.where(Collaborator.user_id == user.id))
+    return {row.application_id: row.access for row in rows}
 
 
 def rights_by_token(application: Application, token: AccessToken) -> frozenset[Permission]:
@@ -204,15 +215,10 @@ class Work:
 
 
 def work_of(user: User) -> Work:
-    """By their roles and by what they were given, in one query."""
-    has_editor_access = exists().where(
-        Collaborator.user_id == user.id, Collaborator.access == Access.EDITOR
-    )
-    rows = db.session.execute(
-        select(Member.role, has_editor_access).where(Member.user_id == user.id)
-    ).all()
-    roles = {role for role, _ in rows}
+    """By their roles and by what they were given."""
+    roles = {row.role for row in list_memberships(user)}
     return Work(
-        edits_sites=Role.SITE_EDITOR in roles or any(edits for _, edits in rows),
+        edits_sites=Role.SITE_EDITOR in roles
+        or (bool(roles) and Access.EDITOR in _given_to(user).values()),
         only_edits_sites=roles == {Role.SITE_EDITOR},
     )

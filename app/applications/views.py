@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, g, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -34,16 +34,8 @@ def offer_applications() -> dict[str, Any]:
         "my_applications": lambda: db.session.scalars(
             query(signed_in()).limit(SWITCHER_LENGTH)
         ).all(),
-        "my_work": _work,
+        "my_work": lambda: queries.work_of(signed_in()),
     }
-
-
-def _work() -> queries.Work:
-    """Asked once a page, however many menus look at it."""
-    if "work" not in g:
-        g.work = queries.work_of(signed_in())
-    work: queries.Work = g.work
-    return work
 
 
 @blueprint.get("/collaborators/")

@@ -17,6 +17,7 @@ from app.extensions import db
 from app.installation import installation
 from app.repositories.models import TrackedBranch
 from app.repositories.queries import tracked_branches
+from app.transactions import once_a_reading
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,16 @@ class Card:
 
 def load_cards(applications: Sequence[Application]) -> Mapping[int, list[Card]]:
     """Cards by application, Test before Live before others: five queries for any number."""
+    return _cards(applications, False)
+
+
+def load_cards_to_compare(application: Application) -> Sequence[Card]:
+    """Those of one application, with what comparing their releases needs: read once for both."""
+    return _cards([application], True)[application.id]
+
+
+@once_a_reading
+def _cards(applications: Sequence[Application], is_compared: bool) -> Mapping[int, list[Card]]:
     environments = db.session.scalars(
         select(Environment)
         .join(Environment.application)
@@ -67,7 +78,7 @@ def load_cards(applications: Sequence[Application]) -> Mapping[int, list[Card]]:
     hosts = primary_hosts(numbers)
     tracked = tracked_branches(numbers)
     latest = queries.latest_deployments(numbers)
-    current = queries.current_releases(numbers)
+    current = (queries.decrypted_releases if is_compared else queries.current_releases)(numbers)
     cards: dict[int, list[Card]] = {row.id: [] for row in applications}
     for row in environments:
         host = _served_host(hosts.get(row.id, ""), current.get(row.id))

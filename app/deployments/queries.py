@@ -23,6 +23,7 @@ from app.environments.models import Environment
 from app.environments.queries import is_in_use
 from app.extensions import db, now
 from app.repositories.models import TrackedBranch
+from app.transactions import once_a_reading
 
 ACTIVE = (DeploymentStatus.QUEUED, DeploymentStatus.RUNNING)
 HISTORY = 5
@@ -57,6 +58,7 @@ def active_deployments(environment_id: int) -> Sequence[Deployment]:
     ).all()
 
 
+@once_a_reading
 def latest_deployments(environment_ids: Sequence[int]) -> Mapping[int, Deployment]:
     """The newest of each environment, in one query."""
     newest = (
@@ -117,6 +119,20 @@ def current_releases(environment_ids: Sequence[int]) -> Mapping[int, CurrentRele
             joinedload(CurrentRelease.release).options(
                 defer(Release.encrypted_variables), defer(Release.secrets)
             ),
+            joinedload(CurrentRelease.deployment),
+        )
+    )
+    return {row.environment_id: row for row in rows}
+
+
+@once_a_reading
+def decrypted_releases(environment_ids: Sequence[int]) -> Mapping[int, CurrentRelease]:
+    """`current_releases` with their variables, and the keys of their environments."""
+    rows = db.session.scalars(
+        select(CurrentRelease)
+        .where(CurrentRelease.environment_id.in_(environment_ids))
+        .options(
+            joinedload(CurrentRelease.release).joinedload(Release.environment),
             joinedload(CurrentRelease.deployment),
         )
     )

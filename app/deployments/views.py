@@ -13,7 +13,7 @@ from app.applications.access import keeps_right, load_application
 from app.applications.models import Application
 from app.applications.queries import rights_on
 from app.deployments import operations, queries
-from app.deployments.cards import load_cards
+from app.deployments.cards import load_cards_to_compare
 from app.deployments.deployment_page import deployment_events, describe, load_page
 from app.deployments.models import Deployment, Release
 from app.deployments.waiting import load_waiting, waiting_commits
@@ -45,7 +45,7 @@ def offer_waiting() -> dict[str, Any]:
 def dashboard(slug: str) -> ResponseReturnValue:
     application = load_application(slug)
     settings = installation().settings
-    cards = load_cards([application])[application.id]
+    cards = load_cards_to_compare(application)
     return render_template(
         "deployments/dashboard.html",
         application=application,

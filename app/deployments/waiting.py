@@ -15,12 +15,11 @@ from enum import StrEnum
 import humanize
 from flask_babel import gettext as _
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 
 from app.adapters.git import CommitInfo
 from app.addons.stored import form_fields, stored_addons
 from app.deployments import queries
-from app.deployments.models import CurrentRelease, Deployment, DeploymentStatus, Release
+from app.deployments.models import Deployment, DeploymentStatus, Release
 from app.deployments.waiting_addons import (
     AddonSide,
     differences,
@@ -113,10 +112,9 @@ class Settings:
 def load_waiting(environments: Sequence[Environment]) -> Mapping[int, Waiting]:
     """What waits in environments of one application, each with its current release decrypted."""
     numbers = [row.id for row in environments]
-    releases = _current_releases(numbers)
-    # Cards load environments without their keys; this fetches them in one query.
-    deployed = select(Environment).where(Environment.id.in_(list(releases)))
-    configurations = resolve_configurations(db.session.scalars(deployed).all())
+    current = queries.decrypted_releases(numbers)
+    releases = {number: row.release for number, row in current.items()}
+    configurations = resolve_configurations([row for row in environments if row.id in releases])
     tracked = tracked_branches(numbers)
     sides = _sides_of_addons(environments, releases, configurations)
     changes = _without_secrets(
@@ -180,15 +178,6 @@ def compare(before: Settings, after: Settings, application_id: int) -> list[Chan
         *_containers(before, after),
         *_limits(before.limits, after.limits),
     ]
-
-
-def _current_releases(environment_ids: Sequence[int]) -> Mapping[int, Release]:
-    rows = db.session.scalars(
-        select(CurrentRelease)
-        .where(CurrentRelease.environment_id.in_(environment_ids))
-        .options(joinedload(CurrentRelease.release))
-    )
-    return {row.environment_id: row.release for row in rows}
 
 
 def _of_release(release: Release) -> Settings:

@@ -10,6 +10,7 @@ from sqlalchemy import case, select
 
 from app.domains.models import Domain, DomainKind, RedirectBy
 from app.extensions import db, now
+from app.transactions import once_a_reading
 
 CLAIM_LASTS = datetime.timedelta(days=7)
 """An unproved claim is worth nothing after this long; the person can begin anew."""
@@ -62,6 +63,7 @@ def find_successor(domain: Domain) -> Domain | None:
     )
 
 
+@once_a_reading
 def list_domains(environment_id: int) -> Sequence[Domain]:
     """All that are not in the trash, proved or not: the platform's, the primary, then others."""
     return db.session.scalars(
@@ -103,6 +105,7 @@ def primary_host(environment_id: int) -> str:
     return primary_hosts([environment_id]).get(environment_id, "")
 
 
+@once_a_reading
 def primary_hosts(environment_ids: Sequence[int]) -> Mapping[int, str]:
     """`primary_host` for many environments in one query."""
     rows = db.session.execute(
@@ -134,6 +137,7 @@ class Addresses:
     """
 
 
+@once_a_reading
 def resolve_addresses(environment_ids: Sequence[int]) -> Mapping[int, Addresses]:
     """The addresses of several environments, in one query."""
     rows: dict[int, list[Domain]] = {number: [] for number in environment_ids}

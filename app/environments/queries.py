@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from app.applications.models import Application
 from app.environments.models import Environment
 from app.extensions import db
+from app.transactions import once_a_reading
 
 
 def is_in_use() -> ColumnElement[bool]:
@@ -20,6 +21,7 @@ def is_in_use() -> ColumnElement[bool]:
     )
 
 
+@once_a_reading
 def find_environment(application_id: int, slug: str) -> Environment | None:
     """Not one in the trash."""
     return db.session.scalar(
@@ -29,6 +31,7 @@ def find_environment(application_id: int, slug: str) -> Environment | None:
     )
 
 
+@once_a_reading
 def list_environments(application_id: int) -> Sequence[Environment]:
     """In the order they were made: Test, Live, then others. Not those in the trash."""
     return db.session.scalars(

@@ -12,6 +12,7 @@ from app.accounts.queries import hash_token
 from app.extensions import db
 from app.organisations.models import Invitation, Member, Organisation
 from app.permissions import Role
+from app.transactions import once_a_reading
 
 
 def find_organisation(slug: str) -> Organisation | None:
@@ -20,14 +21,10 @@ def find_organisation(slug: str) -> Organisation | None:
 
 def list_organisations(user: User) -> Sequence[Organisation]:
     """Those the person is a member of, by name."""
-    return db.session.scalars(
-        select(Organisation)
-        .join(Member)
-        .where(Member.user_id == user.id)
-        .order_by(Organisation.name)
-    ).all()
+    return [row.organisation for row in list_memberships(user)]
 
 
+@once_a_reading
 def list_memberships(user: User) -> Sequence[Member]:
     """The person's memberships with their organisations, by name of these."""
     return db.session.scalars(

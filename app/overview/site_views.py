@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from app.accounts.access import signed_in
 from app.applications.access import load_application
 from app.applications.queries import list_closed_organisations, list_sites, rights_on
-from app.overview.sites import addresses_of, live_since, load_sites, navigation_of
+from app.overview.sites import addresses_of, live_since, load_site, load_sites, navigation_of
 from app.permissions import Permission
 from app.publishing.queries import load_addon_cards, load_places
 from app.web.access import requires
@@ -33,7 +33,7 @@ def sites() -> ResponseReturnValue:
 @requires(Permission.SITE_READ)
 def site(slug: str) -> ResponseReturnValue:
     application = load_application(slug)
-    found = load_sites([application])[0]
+    found = load_site(application)
     cards = load_addon_cards(application, load_places(application))
     return render_template(
         "sites/site.html",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from app.applications.models import Application
-from app.deployments.cards import Card, load_cards
+from app.deployments.cards import Card, load_cards, load_cards_to_compare
 from app.deployments.models import Release
 from app.domains.models import DomainKind
 from app.domains.queries import list_domains
@@ -42,6 +42,12 @@ def load_sites(applications: Sequence[Application]) -> list[Site]:
         Site(row, next((card for card in cards[row.id] if card.environment.is_live), None))
         for row in applications
     ]
+
+
+def load_site(application: Application) -> Site:
+    """One for its own page, which compares as well."""
+    cards = load_cards_to_compare(application)
+    return Site(application, next((card for card in cards if card.environment.is_live), None))
 
 
 def live_since(site: Site) -> datetime.datetime | None:

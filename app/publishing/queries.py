@@ -12,7 +12,7 @@ from app.addons.models import AddonChange, AddonVersion, InstalledAddon
 from app.addons.queries import list_installed
 from app.addons.versions import newest_in, order_of
 from app.applications.models import Application
-from app.deployments.cards import Card, load_cards
+from app.deployments.cards import Card, load_cards_to_compare
 from app.deployments.waiting import Waiting, load_waiting
 from app.environments.models import LIVE, TEST
 from app.environments.queries import list_environments
@@ -69,7 +69,7 @@ class AddonCard:
 
 def load_places(application: Application) -> Places:
     """Test and Live. Asks Git only where something waits."""
-    cards = {card.environment.slug: card for card in load_cards([application])[application.id]}
+    cards = {card.environment.slug: card for card in load_cards_to_compare(application)}
     found = [cards[slug] for slug in ("test", "live") if slug in cards]
     waiting = load_waiting([card.environment for card in found])
     test = cards.get("test")
@@ -235,8 +235,8 @@ def list_removals(application_id: int, places: Places) -> Sequence[InstalledAddo
         .order_by(InstalledAddon.id)
         .options(joinedload(InstalledAddon.addon), joinedload(InstalledAddon.version))
     ).all()
-    changes = newest_changes([row.id for row in removed])
     place = places.live
-    if place is None or place.card.current is None:
+    if place is None or place.card.current is None or not removed:
         return []
+    changes = newest_changes([row.id for row in removed])
     return [row for row in removed if row.id in changes and changes[row.id].commit in place.missing]

@@ -12,21 +12,20 @@ from app.addons.installing.drafting import served_by
 from app.addons.models import InstalledAddon, PackageKind
 from app.addons.project import dockerfile, requirements, sections, settings_file
 from app.addons.project.ordering import normalise
-from app.applications.models import Application
-from app.environments.models import TEST
-from app.environments.queries import find_environment
+from app.environments.models import Environment
 from app.repositories.queries import load_repository
 
 _PATHS = (settings_file.PATH, requirements.PATH, dockerfile.PATH)
 
 
 def standing_notes(
-    application: Application, rows: Sequence[InstalledAddon], store: RepositoryStore
+    test: Environment | None, rows: Sequence[InstalledAddon], store: RepositoryStore
 ) -> list[str]:
     """Sentences about the tip of Test's branch; asks no addon anything."""
-    test = find_environment(application.id, TEST)
-    key = load_repository(application.id).uuid
-    commit = store.resolve(key, test.branch) if test and rows else None
+    if test is None or not rows:
+        return []
+    key = load_repository(test.application_id).uuid
+    commit = store.resolve(key, test.branch)
     if commit is None:
         return []
     files = store.read_files(key, commit, _PATHS)

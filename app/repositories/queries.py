@@ -8,8 +8,10 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.repositories.models import Repository, TrackedBranch
+from app.transactions import once_a_reading
 
 
+@once_a_reading
 def load_repository(application_id: int) -> Repository:
     """The application's repository; each has one."""
     return db.session.scalars(
@@ -23,6 +25,7 @@ def find_tracked_branch(environment_id: int) -> TrackedBranch | None:
     )
 
 
+@once_a_reading
 def tracked_branches(environment_ids: Sequence[int]) -> Mapping[int, TrackedBranch]:
     """By environment, in one query."""
     rows = db.session.scalars(

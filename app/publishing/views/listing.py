@@ -17,11 +17,12 @@ def addons(slug: str) -> ResponseReturnValue:
     desk = open_desk(slug)
     places = load_places(desk.application)
     cards = load_addon_cards(desk.application, places)
+    test = places.test.card.environment if places.test else None
     return desk.show(
         "publishing/addons.html",
         cards=cards,
         places=places,
         waiting=[card for card in cards if card.is_waiting],
-        notes=standing_notes(desk.application, [card.installed for card in cards], repositories()),
+        notes=standing_notes(test, [card.installed for card in cards], repositories()),
         removals=list_removals(desk.application.id, places),
     )
