@@ -58,6 +58,26 @@ def client_of(panel: Panel) -> Callable[[Person], FlaskClient]:
     return panel.client_of
 
 
+LONGEST = (
+    "tests/browser/test_every_page.py",
+    "tests/test_permissions.py",
+    "tests/flows",
+    "tests/browser",
+    "tests/contracts",
+    "tests/engine",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: or it would be waited for alone at the end."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    found = [number for number, start in enumerate(LONGEST) if item.nodeid.startswith(start)]
+    return min(found, default=len(LONGEST))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Root can run every test: one that does not run there has lost what it needs."""

@@ -46,7 +46,10 @@ from app.plans.operations import seed_plans
 from app.regions.operations import seed_regions
 from app.routes.operations import seed_feed
 from app.transactions import unit_of_work
+from tests.quick_routes import share_builders
 from tests.serving_engine import ServingEngine
+
+share_builders()
 
 TEMPLATES = Path(__file__).parents[1] / "test-artifacts" / "templates"
 """Compiled templates: each panel would compile them again, an eighth of a second for a page."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.orm import contains_eager, defer
+from sqlalchemy.orm import contains_eager
 
 from app.applications.models import Application
 from app.deployments import queries
@@ -67,7 +67,7 @@ def _cards(applications: Sequence[Application], is_compared: bool) -> Mapping[in
     environments = db.session.scalars(
         select(Environment)
         .join(Environment.application)
-        .options(contains_eager(Environment.application), defer(Environment.secret_key))
+        .options(contains_eager(Environment.application))
         .where(
             Environment.application_id.in_([row.id for row in applications]),
             Environment.trashed_at.is_(None),

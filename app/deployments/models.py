@@ -200,6 +200,7 @@ class CurrentRelease(Numbered, Base):
     release_id: Mapped[int] = mapped_column(ForeignKey("releases.id"))
     deployment_id: Mapped[int] = mapped_column(ForeignKey("deployments.id"))
 
+    environment: Mapped[Environment] = relationship()
     release: Mapped[Release] = relationship()
     deployment: Mapped[Deployment] = relationship()
 

@@ -132,7 +132,8 @@ def decrypted_releases(environment_ids: Sequence[int]) -> Mapping[int, CurrentRe
         select(CurrentRelease)
         .where(CurrentRelease.environment_id.in_(environment_ids))
         .options(
-            joinedload(CurrentRelease.release).joinedload(Release.environment),
+            joinedload(CurrentRelease.environment).undefer(Environment.secret_key),
+            joinedload(CurrentRelease.release),
             joinedload(CurrentRelease.deployment),
         )
     )

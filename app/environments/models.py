@@ -30,8 +30,10 @@ class Environment(Numbered, Outside, Trashable, Base):
     containers: Mapped[int] = mapped_column(default=1)
     """How many web containers run side by side; more than one on Live only (C8)."""
     is_deployed_on_push: Mapped[bool] = mapped_column(default=False)
-    secret_key: Mapped[str] = mapped_column(Encrypted, default=lambda: secrets.token_urlsafe(48))
-    """The site's `SECRET_KEY`, the same over all its deployments."""
+    secret_key: Mapped[str] = mapped_column(
+        Encrypted, default=lambda: secrets.token_urlsafe(48), deferred=True
+    )
+    """The site's `SECRET_KEY`, the same over all its deployments. Decrypted only for who asks."""
 
     application: Mapped[Application] = relationship()
     region: Mapped[Region] = relationship()

@@ -21,14 +21,10 @@ def is_in_use() -> ColumnElement[bool]:
     )
 
 
-@once_a_reading
 def find_environment(application_id: int, slug: str) -> Environment | None:
     """Not one in the trash."""
-    return db.session.scalar(
-        select(Environment).where(
-            Environment.application_id == application_id, Environment.slug == slug, is_in_use()
-        )
-    )
+    rows = list_environments(application_id)  # there are few, and pages list them as well
+    return next((row for row in rows if row.slug == slug), None)
 
 
 @once_a_reading

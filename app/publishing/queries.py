@@ -14,11 +14,12 @@ from app.addons.versions import newest_in, order_of
 from app.applications.models import Application
 from app.deployments.cards import Card, load_cards_to_compare
 from app.deployments.waiting import Waiting, load_waiting
-from app.environments.models import LIVE, TEST
-from app.environments.queries import list_environments
+from app.environments.models import LIVE, TEST, Environment
+from app.environments.queries import is_in_use
 from app.extensions import db
 from app.installation import installation
-from app.repositories.queries import load_repository, tracked_branches
+from app.repositories.models import TrackedBranch
+from app.repositories.queries import load_repository
 
 COMMITS_LOOKED_AT = 500
 """Of more that wait, the older ones count as published: the page is about the newest."""
@@ -98,7 +99,7 @@ def load_addon_cards(application: Application, places: Places) -> list[AddonCard
 def load_card(installed: InstalledAddon) -> AddonCard:
     """One addon for its own page, which costs the same however many the site has: Git is asked
     only where something waits, and all that waits is compared only after a secret was changed."""
-    change = newest_changes([installed.id]).get(installed.id)
+    change = db.session.scalars(list_changes(installed.id).limit(1)).first()
     if change is not None and change.secrets:
         return cards_of([installed], load_places(installed.application))[0]
     return AddonCard(
@@ -111,12 +112,13 @@ def load_card(installed: InstalledAddon) -> AddonCard:
 
 
 def _state_by_commit(application_id: int, change: AddonChange | None) -> str:
-    places = {row.slug: row.id for row in list_environments(application_id)}
-    tracked = tracked_branches(list(places.values()))
-    deployed = {
-        slug: tracked[number].deployed for slug, number in places.items() if number in tracked
-    }
-    if change is None or LIVE not in places or _is_in(application_id, change, deployed.get(LIVE)):
+    rows = db.session.execute(
+        select(Environment.slug, TrackedBranch.deployed)
+        .outerjoin(TrackedBranch, TrackedBranch.environment_id == Environment.id)
+        .where(Environment.application_id == application_id, is_in_use())
+    )
+    deployed = {row.slug: row.deployed for row in rows}
+    if change is None or LIVE not in deployed or _is_in(application_id, change, deployed[LIVE]):
         return "published"
     return "tried" if _is_in(application_id, change, deployed.get(TEST)) else "saved"
 

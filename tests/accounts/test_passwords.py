@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import statistics
 import time
+from pathlib import Path
 
 import pytest
 
-from app.accounts.operations import change_password, check_password, create_user
+from app.accounts.operations import change_password, check_password, create_user, hash_password
+from app.background import create_background_app
+from app.config import Settings
 from app.errors import Invalid
 from app.extensions import db
 from tests.panel import ALICE, BOB, PASSWORD, Panel, user_of
@@ -27,6 +30,12 @@ def test_passwords_are_kept_as_argon2id(panel: Panel) -> None:
         assert user_of(ALICE).password_hash.startswith("$argon2id$")
         stored = " ".join(db.session.scalars(db.text("SELECT password_hash FROM users")))
         assert PASSWORD not in stored
+
+
+def test_people_s_passwords_cost_what_the_standard_says(tmp_path: Path) -> None:
+    app = create_background_app(Settings.read({"DATA_DIR": str(tmp_path)}))
+    with app.app_context():
+        assert hash_password(PASSWORD).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_the_right_password_signs_in_and_others_do_not(panel: Panel) -> None:

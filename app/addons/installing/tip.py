@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 
 from app.adapters.git import RepositoryStore
 from app.addons.installing.plan import CurrentSettings, digest
@@ -15,10 +17,13 @@ from app.addons.project import dockerfile, requirements, settings_file, settings
 from app.addons.project.package_files import folder_of, settings_path
 from app.applications.models import Application
 from app.environments.models import TEST, Environment
-from app.environments.queries import find_environment
+from app.environments.queries import find_environment, is_in_use
 from app.errors import Invalid
+from app.extensions import db
+from app.repositories.models import Repository
 from app.repositories.queries import load_repository
 
+IN_TRASH = _l("Test is in the trash. Restore it first: addons are changed there.")
 _SHARED = (settings_file.PATH, requirements.PATH, dockerfile.PATH)
 
 
@@ -42,18 +47,7 @@ class Tip:
     def settings(self, package_name: str) -> CurrentSettings:
         """Of one addon whose files were asked for."""
         path = settings_path(package_name)
-        content = self.contents.get(path)
-        try:
-            values = settings_json.read(content)
-        except Invalid as error:
-            problem = _(
-                "The settings of this addon cannot be read: somebody changed %(path)s by hand, and "
-                "%(what)s. Have it put right there, or begin anew with this form.",
-                path=path,
-                what=error.sentence,
-            )
-            return CurrentSettings({}, problem, hashlib.sha256(content or b"").hexdigest()[:32])
-        return CurrentSettings(values, "", digest(values))
+        return _read_settings(path, self.contents.get(path))
 
     def settings_or(self, package_name: str, fallback: Mapping[str, Any]) -> Mapping[str, Any]:
         """Of one of the other addons: what cannot be read there keeps nobody from working here."""
@@ -71,7 +65,7 @@ def read_tip(
     """
     environment = find_environment(application.id, TEST)
     if environment is None:
-        raise Invalid(_("Test is in the trash. Restore it first: addons are changed there."))
+        raise Invalid(str(IN_TRASH))
     key = load_repository(application.id).uuid
     commit = store.resolve(key, environment.branch)
     paths = frozenset(store.list_files(key, commit) if commit else ())
@@ -86,12 +80,29 @@ def current_settings(
     application: Application, package_name: str, store: RepositoryStore
 ) -> CurrentSettings:
     """`addons/<package_name>/settings.json` at the tip; empty when there is none."""
-    environment = find_environment(application.id, TEST)
-    if environment is None:
-        raise Invalid(_("Test is in the trash. Restore it first: addons are changed there."))
-    key = load_repository(application.id).uuid
-    commit = store.resolve(key, environment.branch)
+    # Two words of two rows: this is asked whenever a form is shown.
+    found = db.session.execute(
+        select(Environment.branch, Repository.uuid)
+        .join(Repository, Repository.application_id == Environment.application_id)
+        .where(Environment.application_id == application.id, Environment.slug == TEST, is_in_use())
+    ).one_or_none()
+    if found is None:
+        raise Invalid(str(IN_TRASH))
+    branch, key = found
+    commit = store.resolve(key, branch)
     path = settings_path(package_name)
-    contents = {path: store.read_file(key, commit, path) if commit else None}
-    tip = Tip(environment, key, environment.branch, commit, frozenset(), contents)
-    return tip.settings(package_name)
+    return _read_settings(path, store.read_file(key, commit, path) if commit else None)
+
+
+def _read_settings(path: str, content: bytes | None) -> CurrentSettings:
+    try:
+        values = settings_json.read(content)
+    except Invalid as error:
+        problem = _(
+            "The settings of this addon cannot be read: somebody changed %(path)s by hand, and "
+            "%(what)s. Have it put right there, or begin anew with this form.",
+            path=path,
+            what=error.sentence,
+        )
+        return CurrentSettings({}, problem, hashlib.sha256(content or b"").hexdigest()[:32])
+    return CurrentSettings(values, "", digest(values))
