@@ -54,11 +54,17 @@ class Description:
 @dataclass(frozen=True)
 class Validated:
     """What a package made of settings. `errors` by field, `""` for the form as a whole; with
-    errors there are no settings. `traceback` is for its authors."""
+    errors there are no settings. `traceback` is for its authors.
+
+    `contribution` is what it adds to the site `told`, the one with these settings; None where it
+    was not asked for that, or could not say it.
+    """
 
     settings: dict[str, api.Value]
     errors: dict[str, str]
     traceback: str = ""
+    contribution: Contribution | None = None
+    told: api.Site | None = None
 
 
 def read_description(answer: object) -> Description:
@@ -78,8 +84,11 @@ def read_description(answer: object) -> Description:
 
 
 def read_settings(answer: object) -> Validated:
-    """The answer to `Topic.VALIDATE`."""
-    parts = _parts(answer)
+    """The answer to `Topic.VALIDATE`. A `contribution` that cannot be used counts as none: whoever
+    asks for it by itself is told why."""
+    parts = _parts(answer, whole=True)
+    added = parts.pop("contribution", None)
+    _look_through(parts, "", 0)
     settings = _read(parts.get("settings"), dict[str, api.Value], "settings")
     errors = _read(parts.get("errors"), dict[str, str], "errors")
     traceback = _read(parts.get("traceback", ""), str, "traceback")
@@ -89,7 +98,16 @@ def read_settings(answer: object) -> Validated:
         if len(name) > NAME_LENGTH:
             _refuse("the name of a setting is too long")
     shown = {name: text or "This cannot be used." for name, text in errors.items()}
-    return Validated({} if shown else settings, shown, traceback)
+    if shown:
+        return Validated({}, shown, traceback)
+    return Validated(settings, {}, traceback, _contribution_or_none(added))
+
+
+def _contribution_or_none(answer: object) -> Contribution | None:
+    try:
+        return None if answer is None else read_contribution(answer)
+    except SandboxFailed:
+        return None
 
 
 def read_contribution(answer: object) -> Contribution:

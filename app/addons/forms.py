@@ -191,6 +191,8 @@ def value_of(field: api.Field, data: Any) -> api.Value:
 
 def help_of(field: api.Field) -> Markup:
     """The author's help with links and emphasis, and nothing that acts."""
+    if not field.help_text:
+        return Markup()
     cleaned = nh3.clean(
         field.help_text,
         tags=HELP_TAGS,

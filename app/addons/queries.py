@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Text, and_, cast, or_, select
+from sqlalchemy import Text, and_, cast, inspect, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from app.accounts.models import AccessToken, User
@@ -118,16 +119,23 @@ def find_installed(application_id: int, package_name: str) -> InstalledAddon | N
     )
 
 
-def list_installed_names(application_id: int) -> Mapping[int, str]:
-    """Package names of what the Test branch has, by the number of the row, in the order of
-    installation: cheap however many there are."""
+class Named(NamedTuple):
+    """An installed addon by the number of its row."""
+
+    id: int
+    package_name: str
+    is_built_in: bool
+
+
+def list_installed_names(application_id: int) -> list[Named]:
+    """What the Test branch has, in the order of installation: cheap however many there are."""
     rows = db.session.execute(
-        select(InstalledAddon.id, Addon.package_name)
+        select(InstalledAddon.id, Addon.package_name, Addon.organisation_id.is_(None))
         .join(InstalledAddon.addon)
         .where(InstalledAddon.application_id == application_id, InstalledAddon.removed_at.is_(None))
         .order_by(InstalledAddon.id)
     )
-    return {row.id: row.package_name for row in rows}
+    return [Named(*row) for row in rows]
 
 
 def list_contributing(application_id: int) -> Sequence[InstalledAddon]:
@@ -154,6 +162,20 @@ def find_row(application_id: int, addon_id: int) -> InstalledAddon | None:
             InstalledAddon.application_id == application_id, InstalledAddon.addon_id == addon_id
         )
     )
+
+
+def read_again(installed: InstalledAddon, *, with_texts: bool = False) -> None:
+    """Read the row with its addon, version and application in one query, where a reading that has
+    ended would have each of them read by itself."""
+    state = inspect(installed)
+    if not state.expired or state.identity is None:
+        return
+    version = joinedload(InstalledAddon.version)
+    if with_texts:
+        version = version.undefer(AddonVersion.texts)
+    whole = (joinedload(InstalledAddon.addon), joinedload(InstalledAddon.application), version)
+    number = state.identity[0]
+    db.session.scalar(select(InstalledAddon).where(InstalledAddon.id == number).options(*whole))
 
 
 def channels_from(channel: Channel) -> tuple[Channel, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,13 @@ def describe(kind: PackageKind, source: str) -> Description:
     return answers.read_description(_ask(Question(Topic.DESCRIBE, kind.value, source)))
 
 
-def validate(version: AddonVersion, settings: api.Settings) -> Validated:
+def validate(
+    version: AddonVersion, settings: api.Settings, site: api.Site | None = None
+) -> Validated:
     """The settings as they are to be kept, or sentences by field (`""`: the form as a whole).
+
+    With `site`, as it is without them, an uploaded plugin is asked in the same question what it
+    adds to the site that has them. What is secret in its settings must be True or False.
 
     Each field's own limits are checked first, by what is stored of the form; with errors there
     the addon is not asked. A secret is True or False: whether it will be set. An addon that fails
@@ -77,6 +83,8 @@ def validate(version: AddonVersion, settings: api.Settings) -> Validated:
     """
     fields = version.fields
     given = without_secrets(fields, settings)
+    if site is not None:
+        without_secrets(fields, site.settings)
     if errors := check_settings(version.kind, fields, given):
         return Validated({}, errors)
     version_id = version.id
@@ -84,15 +92,20 @@ def validate(version: AddonVersion, settings: api.Settings) -> Validated:
         if plugin := _built_in(version):
             checked = _clean_here(plugin, given)
         else:
-            checked = answers.read_settings(_ask_version(version, Topic.VALIDATE, settings=given))
+            checked = _clean_there(version, given, site)
     except SandboxFailed as failed:
         _keep(version_id, Topic.VALIDATE, failed)
         return Validated({}, {"": failed.sentence})
     if checked.traceback:
         sentence = next(iter(checked.errors.values()), "")
         _keep(version_id, Topic.VALIDATE, _raised(sentence, checked.traceback))
-    secrets = {row.name: given[row.name] for row in fields if row.is_secret and row.name in given}
-    return Validated({} if checked.errors else checked.settings | secrets, checked.errors)
+    if checked.errors:
+        return Validated({}, checked.errors)
+    secret = {row.name for row in fields if row.is_secret}
+    plain = {name: value for name, value in checked.settings.items() if name not in secret}
+    told = replace(site, settings={**site.settings, **plain}) if site else None
+    kept = checked.settings | {name: given[name] for name in secret & given.keys()}
+    return Validated(kept, {}, contribution=checked.contribution, told=told)
 
 
 def contribute(version: AddonVersion, site: api.Site) -> Contribution:
@@ -123,6 +136,22 @@ def without_secrets(fields: tuple[api.Field, ...], settings: api.Settings) -> di
         if field.is_secret and not isinstance(settings.get(field.name), bool | None):
             raise RuntimeError(f"the secret {field.name} was about to leave the panel")
     return dict(settings)
+
+
+def _clean_there(
+    version: AddonVersion, settings: dict[str, api.Value], site: api.Site | None
+) -> Validated:
+    if site is not None and version.kind == PackageKind.PLUGIN:
+        secret = [row.name for row in version.fields if row.is_secret]
+        more = {"site": msgspec.to_builtins(site), "secrets": secret}
+        try:
+            found = _ask_version(version, Topic.VALIDATE, settings=settings, **more)
+            return answers.read_settings(found)
+        except SandboxFailed as failed:
+            if failed.reason in (Reason.TIME, Reason.RAISED):
+                raise
+            # What it adds may be at fault, and the settings be fine.
+    return answers.read_settings(_ask_version(version, Topic.VALIDATE, settings=settings))
 
 
 def _ask(question: Question) -> Any:

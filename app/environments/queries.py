@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from sqlalchemy import ColumnElement, and_, func, select
 
@@ -12,6 +13,7 @@ from app.extensions import db
 from app.transactions import once_a_reading
 
 
+@cache
 def is_in_use() -> ColumnElement[bool]:
     """For any query over environments: lies in no trash, neither by itself nor with its
     application."""

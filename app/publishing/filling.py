@@ -10,7 +10,14 @@ from app.accounts.models import User
 from app.adapters.git import RepositoryStore
 from app.addons import api
 from app.addons.forms import SettingsForm, build_form
-from app.addons.installing import Plan, carry_out, current_settings, plan_save
+from app.addons.installing import (
+    Entered,
+    Plan,
+    Refused,
+    carry_out,
+    current_settings,
+    plan_form,
+)
 from app.addons.models import AddonChange, AddonVersion, InstalledAddon
 from app.addons.questions import validate
 from app.applications.models import Application
@@ -93,12 +100,15 @@ def clean(form: SettingsForm, version: AddonVersion) -> dict[str, Any] | None:
 
 def preview(installed: InstalledAddon, draft: Draft, store: RepositoryStore) -> Draft:
     """See what saving would do; nothing is written."""
-    settings = clean(draft.form, installed.version)
-    if settings is None:
-        return draft
     form = draft.form
+    if not form.validate_on_submit():
+        return draft
+    entered = Entered(form.settings(), form.secrets())
     try:
-        plan = plan_save(installed, settings, form.secrets(), store, form.seen.data or "")
+        plan = plan_form(installed, entered, store, form.seen.data or "")
+    except Refused as refused:
+        form.put(refused.sentences)
+        return draft
     except Conflict as error:
         return _overtaken(installed, form, error, store)
     except PanelError as error:
@@ -111,16 +121,19 @@ def save(
 ) -> AddonChange | Draft:
     """Save what was previewed. Gives a draft that says why nothing was saved: a field is wrong,
     somebody else was faster, or it is not what the person has seen (`confirmed`, of the plan)."""
-    settings = clean(draft.form, installed.version)
-    if settings is None:
-        return draft
     form, seen = draft.form, draft.form.seen.data or ""
+    if not form.validate_on_submit():
+        return draft
+    entered = Entered(form.settings(), form.secrets())
 
     def plan() -> Plan:
-        return plan_save(installed, settings, form.secrets(), store, seen)
+        return plan_form(installed, entered, store, seen)
 
     try:
         return carry_out(plan, confirmed, actor, store)
+    except Refused as refused:
+        form.put(refused.sentences)
+        return draft
     except Conflict as error:
         return _again(installed, form, plan, error, store)
     except PanelError as error:

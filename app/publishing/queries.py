@@ -14,12 +14,10 @@ from app.addons.versions import newest_in, order_of
 from app.applications.models import Application
 from app.deployments.cards import Card, load_cards_to_compare
 from app.deployments.waiting import Waiting, load_waiting
-from app.environments.models import LIVE, TEST, Environment
-from app.environments.queries import is_in_use
+from app.environments.models import LIVE, TEST
 from app.extensions import db
 from app.installation import installation
-from app.repositories.models import TrackedBranch
-from app.repositories.queries import load_repository
+from app.repositories.queries import list_followed, load_repository
 
 COMMITS_LOOKED_AT = 500
 """Of more that wait, the older ones count as published: the page is about the newest."""
@@ -112,12 +110,7 @@ def load_card(installed: InstalledAddon) -> AddonCard:
 
 
 def _state_by_commit(application_id: int, change: AddonChange | None) -> str:
-    rows = db.session.execute(
-        select(Environment.slug, TrackedBranch.deployed)
-        .outerjoin(TrackedBranch, TrackedBranch.environment_id == Environment.id)
-        .where(Environment.application_id == application_id, is_in_use())
-    )
-    deployed = {row.slug: row.deployed for row in rows}
+    deployed = {row.slug: row.deployed for row in list_followed(application_id)}
     if change is None or LIVE not in deployed or _is_in(application_id, change, deployed[LIVE]):
         return "published"
     return "tried" if _is_in(application_id, change, deployed.get(TEST)) else "saved"
@@ -179,8 +172,12 @@ def find_updates(rows: Sequence[InstalledAddon]) -> Mapping[int, AddonVersion]:
     versions: dict[int, list[AddonVersion]] = {}
     numbers = {row.addon_id for row in rows}
     light = [defer(AddonVersion.form), defer(AddonVersion.rights), defer(AddonVersion.facts)]
-    wanted = select(AddonVersion).where(AddonVersion.addon_id.in_(numbers)).options(*light)
-    for version in db.session.scalars(wanted):
+    wanted = select(AddonVersion).where(
+        AddonVersion.addon_id.in_(numbers),
+        AddonVersion.id.not_in({row.version_id for row in rows}),
+        AddonVersion.yanked_at.is_(None),
+    )
+    for version in db.session.scalars(wanted.options(*light)):
         versions.setdefault(version.addon_id, []).append(version)
     found = {}
     for row in rows:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
+from babel.support import Translations
+from flask_babel import get_locale
 from flask_wtf import FlaskForm
+from wtforms import Form
+from wtforms.i18n import messages_path
 
 from app.errors import Invalid
 
 
 class PanelForm(FlaskForm):
     """A form with CSRF protection whose fields can take the sentence of an operation."""
+
+    class Meta(FlaskForm.Meta):
+        """Flask-WTF reads the words of its own sentences anew for each form."""
+
+        def get_translations(self, form: Form) -> Translations:
+            return _translations(str(get_locale()))
 
     def __init__(self, obj: object = None, **data: Any) -> None:
         """`obj` or `data` fill the fields unless the person has just sent the form."""
@@ -27,3 +38,8 @@ class PanelForm(FlaskForm):
             self.form_errors.append(error.sentence)
         else:
             field.errors = [*field.errors, error.sentence]
+
+
+@cache
+def _translations(locale: str) -> Translations:
+    return cast(Translations, Translations.load(messages_path(), [locale], domain="wtforms"))

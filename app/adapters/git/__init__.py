@@ -99,6 +99,11 @@ class RepositoryStore(Protocol):
         """Paths of all files at `commit` below `folder`, by name; empty for an unknown commit."""
         ...
 
+    def list_folder(self, key: str, commit: str, folder: str = "") -> Sequence[str]:
+        """Names of the files and folders in `folder` itself, those of folders with a slash at
+        their end; empty for an unknown commit or folder."""
+        ...
+
     def read_files(
         self, key: str, commit: str, paths: Collection[str]
     ) -> Mapping[str, bytes | None]:

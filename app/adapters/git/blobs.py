@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from git.objects.fun import tree_entries_from_data
 from gitdb import GitDB  # type: ignore[import-untyped]
 from gitdb.exc import ODBError  # type: ignore[import-untyped]
 
 from app.adapters.git.commands import is_sha, is_valid_path
-from app.adapters.git.objects import opened, tree_of
+from app.adapters.git.entries import entries_of, tree_of
+from app.adapters.git.objects import opened
 from app.errors import Invalid
 
 _FOLDER, _FILE, _LINK = 0o040000, 0o100000, 0o120000
@@ -44,22 +44,43 @@ def list_blobs(repository: Path, commit: str, folder: str) -> list[str]:
     if not is_sha(commit):
         return []
     with opened(repository) as objects:
-        tree = tree_of(objects, bytes.fromhex(commit))
-        for part in PurePosixPath(folder).parts:
-            below = _entry(objects, tree, part) if tree else None
-            tree = below[0] if below and below[1] & _KIND == _FOLDER else None
         try:
+            tree = _folder(objects, commit, folder)
             paths = list(_walk(objects, tree, f"{folder.rstrip('/')}/")) if tree else []
-        except ODBError as error:
+        except (ODBError, ValueError) as error:
             raise Invalid("The repository cannot be read: an object is missing.") from error
     return sorted(path for path in paths if _is_text(path))
+
+
+def list_names(repository: Path, commit: str, folder: str) -> list[str]:
+    """As `list_blobs`, of one folder alone; names of folders in it end in a slash."""
+    if not is_sha(commit):
+        return []
+    with opened(repository) as objects:
+        try:
+            tree = _folder(objects, commit, folder)
+            entries = entries_of(objects, tree) if tree else {}
+        except (ODBError, ValueError) as error:
+            raise Invalid("The repository cannot be read: an object is missing.") from error
+    ends = {_FILE: "", _FOLDER: "/"}
+    found = {name: ends.get(mode & _KIND) for name, (_, mode) in entries.items()}
+    return sorted(name + end for name, end in found.items() if end is not None and _is_text(name))
+
+
+def _folder(objects: GitDB, commit: str, folder: str) -> bytes | None:
+    """The tree of a folder; None when there is no such commit or folder."""
+    tree = tree_of(objects, bytes.fromhex(commit))
+    for part in PurePosixPath(folder).parts:
+        below = entries_of(objects, tree).get(part) if tree else None
+        tree = below[0] if below and below[1] & _KIND == _FOLDER else None
+    return tree
 
 
 def _walk(objects: GitDB, tree: bytes, start: str) -> Iterator[str]:
     open_folders = [(tree, start)]
     while open_folders:
         below, place = open_folders.pop()
-        for sha, mode, name in tree_entries_from_data(objects.stream(below).read()):
+        for name, (sha, mode) in entries_of(objects, below).items():
             if mode & _KIND == _FOLDER:
                 open_folders.append((sha, f"{place}{name}/"))
             elif mode & _KIND == _FILE:
@@ -78,22 +99,14 @@ def _content(objects: GitDB, tree: bytes, path: str, largest: int) -> bytes | No
     """Walk down from a tree, one part of the path at a time."""
     *folders, name = PurePosixPath(path).parts
     for folder in folders:
-        below = _entry(objects, tree, folder)
+        below = entries_of(objects, tree).get(folder)
         if below is None or below[1] & _KIND != _FOLDER:
             return None
         tree = below[0]
-    there = _entry(objects, tree, name)
+    there = entries_of(objects, tree).get(name)
     if there is None or there[1] & _KIND not in (_FILE, _LINK):
         return None
     if objects.info(there[0]).size > largest:
         raise Invalid(f"“{path}” is larger than {largest // 1024**2} MB.")
     content: bytes = objects.stream(there[0]).read()
     return content
-
-
-def _entry(objects: GitDB, tree: bytes, name: str) -> tuple[bytes, int] | None:
-    """Sha and mode of what a tree has under this name."""
-    for sha, mode, found in tree_entries_from_data(objects.stream(tree).read()):
-        if found == name:
-            return sha, mode
-    return None

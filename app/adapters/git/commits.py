@@ -14,7 +14,9 @@ from gitdb.exc import ODBError  # type: ignore[import-untyped]
 
 from app.adapters.git import Author
 from app.adapters.git.commands import NO_SHA, is_valid_path
-from app.adapters.git.objects import opened, store_object, tree_of
+from app.adapters.git.entries import tree_of
+from app.adapters.git.objects import opened, store_object
+from app.adapters.git.refs import swap_branch
 from app.adapters.git.running import run_git
 from app.adapters.git.trees import write_tree
 from app.errors import Conflict, Invalid, Unavailable
@@ -65,6 +67,8 @@ def move_branch(repository: Path, branch: str, new: str, old: str) -> None:
 
     Raises `Conflict` when it has moved, `Invalid` when another branch's name is in its way.
     """
+    if old != NO_SHA and swap_branch(repository, branch, new, old):
+        return
     moved = run_git(repository, ["update-ref", f"refs/heads/{branch}", new, old])
     if moved.returncode == 0:
         return

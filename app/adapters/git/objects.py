@@ -11,7 +11,6 @@ from pathlib import Path
 
 from gitdb import GitDB  # type: ignore[import-untyped]
 from gitdb.base import IStream  # type: ignore[import-untyped]
-from gitdb.exc import BadObject  # type: ignore[import-untyped]
 from gitdb.util import mman  # type: ignore[import-untyped]
 
 _one_at_a_time = threading.Lock()
@@ -26,18 +25,6 @@ def opened(repository: Path) -> Iterator[GitDB]:
             yield GitDB(str(repository / "objects"))
         finally:
             mman.collect()  # or packs that git has long replaced would stay mapped
-
-
-def tree_of(objects: GitDB, commit: bytes) -> bytes | None:
-    """The tree of a commit; None when there is no such commit."""
-    try:
-        found = objects.stream(commit)
-    except BadObject:
-        return None
-    if found.type != b"commit":
-        return None
-    word, _, sha = found.read().partition(b"\n")[0].partition(b" ")
-    return bytes.fromhex(sha.decode()) if word == b"tree" else None
 
 
 def store_object(objects: GitDB, kind: bytes, data: bytes) -> bytes:

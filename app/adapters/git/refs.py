@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from app.adapters.git.commands import is_sha
@@ -35,3 +36,32 @@ def _packed(repository: Path, name: str) -> str | None:
         if found == wanted:
             return sha.decode()
     return None
+
+
+def swap_branch(repository: Path, branch: str, new: str, old: str) -> bool:
+    """Point `branch`, a valid name, from `old` to `new`, as git does it: a lock file beside it,
+    renamed over it. False, and nothing is done, where that is not plain: it stands elsewhere, it
+    is kept in `packed-refs`, somebody holds the lock. git itself is to be asked then.
+    """
+    file = repository / "refs" / "heads" / branch
+    lock = file.with_name(f"{file.name}.lock")
+    if (repository / "logs").exists() or not file.is_file() or file.is_symlink():
+        return False
+    try:
+        held = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o660)
+    except OSError:
+        return False
+    is_moved = False
+    try:
+        with os.fdopen(held, "w") as written:
+            os.fchmod(held, 0o660)  # as core.sharedRepository has it, whatever the umask
+            written.write(f"{new}\n")
+        if file.read_text().strip() == old:
+            lock.rename(file)
+            is_moved = True
+    except (OSError, ValueError):
+        return False
+    finally:
+        if not is_moved:  # once it is renamed, a lock of that name is somebody else's
+            lock.unlink(missing_ok=True)
+    return is_moved

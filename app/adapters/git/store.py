@@ -3,7 +3,6 @@ Git over HTTP), ssh and worker through the `RepositoryStore` protocol."""
 
 from __future__ import annotations
 
-import datetime
 import os
 import shutil
 import uuid
@@ -13,7 +12,7 @@ from typing import BinaryIO
 
 from app.adapters.git import Author, CommitInfo, GitService, ServeCommand
 from app.adapters.git.archives import list_tree, open_archive
-from app.adapters.git.blobs import list_blobs, read_blobs
+from app.adapters.git.blobs import list_blobs, list_names, read_blobs
 from app.adapters.git.commands import (
     NO_SHA,
     REPOSITORY_ATTRIBUTES,
@@ -25,6 +24,7 @@ from app.adapters.git.commands import (
     is_valid_branch_name,
 )
 from app.adapters.git.commits import move_branch, refuse_moved, write_commit
+from app.adapters.git.history import count_straight, moment_of, read_commit
 from app.adapters.git.objects import make_shared
 from app.adapters.git.refs import read_branch
 from app.adapters.git.running import run_git
@@ -116,8 +116,12 @@ class DiskRepositoryStore:
         if not is_valid_branch_name(branch):
             self._find(key)
             return None
+        path = self._find(key)
+        sha = read_branch(path, branch)
+        if sha and (commit := read_commit(path, sha)):
+            return commit
         words = [_LOG_FORMAT, "-z", "--max-count=1", f"refs/heads/{branch}", "--"]
-        found = run_git(self._find(key), ["log", *words])
+        found = run_git(path, ["log", *words])
         if found.returncode == 0:
             return _commit_info(*found.stdout.decode(errors="replace").split("\0")[:5])
         if self.resolve(key, branch) is None:
@@ -135,6 +139,10 @@ class DiskRepositoryStore:
 
     def count(self, key: str, until: str, since: str | None) -> int:
         """How many commits `log` would have without a limit."""
+        if is_sha(until) and (not since or is_sha(since)):
+            straight = count_straight(self._find(key), until, since)
+            if straight is not None:
+                return straight
         unreadable = "Unable to get commit count from repository."
         return int(self._walk(key, ["rev-list", "--count"], (until, since), unreadable))
 
@@ -165,6 +173,10 @@ class DiskRepositoryStore:
         entries = list_tree(repository, commit)
         paths = [path for mode, _, path in entries if mode in _FILE_MODES]
         return sorted(name for path in paths if (name := _text(path)) is not None)
+
+    def list_folder(self, key: str, commit: str, folder: str = "") -> Sequence[str]:
+        """Names of what lies in `folder` itself, by name; folders end in a slash."""
+        return list_names(self._find(key), commit, folder)
 
     def read_files(
         self, key: str, commit: str, paths: Collection[str]
@@ -274,10 +286,7 @@ def _has_commit(path: Path, revision: str) -> bool:
 
 
 def _commit_info(sha: str, name: str, email: str, at: str, subject: str) -> CommitInfo:
-    # Times before 1970 or far ahead are possible in a hand-made commit, not in our calendar.
-    seconds = min(max(int(at or 0), 0), 253402300799)
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return CommitInfo(sha.strip(), subject, name, email, moment)
+    return CommitInfo(sha.strip(), subject, name, email, moment_of(int(at or 0)))
 
 
 def _bytes_below(folder: Path) -> int:

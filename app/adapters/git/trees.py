@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 
-from git.objects.fun import tree_entries_from_data, tree_to_stream
 from gitdb import GitDB  # type: ignore[import-untyped]
 
 from app.adapters.git import Program
+from app.adapters.git.entries import entries_of, keep_entries, tree_data
 from app.adapters.git.objects import store_object
 from app.errors import Invalid
 
 FOLDER, PLAIN, EXECUTABLE = 0o040000, 0o100644, 0o100755
 EMPTY = bytes.fromhex("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 """The tree without entries, the same in every repository."""
-
-Entries = dict[str, tuple[bytes, int]]
-"""Sha and mode by name."""
 
 
 @dataclass
@@ -44,19 +40,27 @@ def write_tree(objects: GitDB, tree: bytes | None, changes: Mapping[str, bytes |
 
 def _write(objects: GitDB, tree: bytes | None, node: _Node, place: str) -> bytes | None:
     """The new tree of one folder; None when nothing is left in it."""
-    entries = _entries(objects, tree) if tree and tree != EMPTY else {}
+    entries = dict(entries_of(objects, tree)) if tree and tree != EMPTY else {}
     for name, change in node.below.items():
         _apply(objects, entries, name, change, f"{place}{name}")
     if not entries:
         return None
-    rows = [(sha, mode, name) for name, (sha, mode) in entries.items()]
+    rows = [
+        (sha, mode, name.encode(errors="surrogateescape")) for name, (sha, mode) in entries.items()
+    ]
     rows.sort(key=_order)
-    data = BytesIO()
-    tree_to_stream(rows, data.write)
-    return store_object(objects, b"tree", data.getvalue())
+    kept = store_object(objects, b"tree", tree_data(rows))
+    keep_entries(objects, kept, entries)  # the next one to save reads it
+    return kept
 
 
-def _apply(objects: GitDB, entries: Entries, name: str, change: _Node, path: str) -> None:
+def _apply(
+    objects: GitDB,
+    entries: dict[str, tuple[bytes, int]],
+    name: str,
+    change: _Node,
+    path: str,
+) -> None:
     sha, mode = entries.get(name, (b"", 0))
     is_folder = mode == FOLDER
     if change.is_file and change.content is None and sha and not is_folder:
@@ -78,15 +82,10 @@ def _apply(objects: GitDB, entries: Entries, name: str, change: _Node, path: str
         entries[name] = (kept, EXECUTABLE if is_program else PLAIN)
 
 
-def _entries(objects: GitDB, tree: bytes) -> Entries:
-    rows = tree_entries_from_data(objects.stream(tree).read())
-    return {name: (sha, mode) for sha, mode, name in rows}
-
-
-def _order(row: tuple[bytes, int, str]) -> bytes:
+def _order(row: tuple[bytes, int, bytes]) -> bytes:
     """Git sorts by bytes, folders as if their names ended in a slash."""
     _, mode, name = row
-    return name.encode(errors="surrogateescape") + (b"/" if mode == FOLDER else b"")
+    return name + (b"/" if mode == FOLDER else b"")
 
 
 def _both(path: str) -> Invalid:

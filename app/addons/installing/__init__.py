@@ -7,8 +7,10 @@ itself and tries again when somebody pushed meanwhile.
 """
 
 from app.addons.installing.applying import apply_plan, carry_out
+from app.addons.installing.entering import Entered, Refused
 from app.addons.installing.plan import CurrentSettings, Plan, diff_of
 from app.addons.installing.planning import (
+    plan_form,
     plan_install,
     plan_remove,
     plan_save,
@@ -19,11 +21,14 @@ from app.addons.installing.tip import current_settings
 
 __all__ = [
     "CurrentSettings",
+    "Entered",
     "Plan",
+    "Refused",
     "apply_plan",
     "carry_out",
     "current_settings",
     "diff_of",
+    "plan_form",
     "plan_install",
     "plan_remove",
     "plan_save",

@@ -8,7 +8,7 @@ file) puts the rows right.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask_babel import gettext as _
 
@@ -19,12 +19,11 @@ from app.addons.installing.plan import Plan
 from app.addons.installing.reasons import refuse_yanked
 from app.addons.models import AddonChange, ChangeKind, InstalledAddon
 from app.audit.operations import record
-from app.environments.models import TEST
-from app.environments.queries import find_environment, list_environments, list_tracking
+from app.environments.models import TEST, Environment
+from app.environments.queries import list_environments
 from app.errors import Conflict, Invalid
 from app.extensions import db, now
 from app.repositories.operations import refresh_branches
-from app.repositories.queries import load_repository
 from app.transactions import unit_of_work
 from app.variables.limits import Entry
 from app.variables.operations import remove_variable, set_variables
@@ -71,6 +70,8 @@ def apply_plan(plan: Plan, actor: User, store: RepositoryStore) -> AddonChange:
     """Write it; belongs into a unit of work. Raises `BranchMoved` when the branch has moved since
     the plan was made, and `Invalid` for a plan that cannot be carried out: then nothing is
     written."""
+    if plan.installed is not None:
+        queries.read_again(plan.installed)
     _refuse_impossible(plan)
     installed = _write_row(plan)
     change = AddonChange(
@@ -89,8 +90,9 @@ def apply_plan(plan: Plan, actor: User, store: RepositoryStore) -> AddonChange:
     _set_secrets(plan, actor)
     _record(plan, actor)
     db.session.flush()
-    change.commit = _commit(plan, actor, store)
-    followers = list_tracking(plan.application.id, [plan.branch])
+    environments = list_environments(plan.application.id)
+    change.commit = _commit(plan, environments, actor, store)
+    followers = [row for row in environments if row.branch == plan.branch]
     for tracked in refresh_branches(followers, store):
         tracked.pushed_by_id = actor.id
     return change
@@ -150,11 +152,12 @@ def _set_secrets(plan: Plan, actor: User) -> None:
                 remove_variable(environment, row, actor, addon=plan.addon.package_name)
 
 
-def _commit(plan: Plan, actor: User, store: RepositoryStore) -> str:
-    environment = find_environment(plan.application.id, TEST)
-    if environment is None or environment.branch != plan.branch:
+def _commit(
+    plan: Plan, environments: Sequence[Environment], actor: User, store: RepositoryStore
+) -> str:
+    if (TEST, plan.branch) not in [(row.slug, row.branch) for row in environments]:
         raise BranchMoved(_("Test deploys another branch now."))
-    key = load_repository(plan.application.id).uuid
+    key = plan.repository
     if not plan.files:
         if store.resolve(key, plan.branch) != plan.tip:
             raise BranchMoved(_("The branch has moved."))

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from app.addons import api
+from app.addons.answers import Validated
 from app.addons.collecting import settings_for_hooks
 from app.addons.contributions import (
     Contribution,
@@ -24,6 +25,7 @@ from app.addons.contributions import (
 )
 from app.addons.installing.tip import Tip
 from app.addons.models import AddonVersion, InstalledAddon, PackageKind
+from app.addons.project.settings_json import is_same
 from app.addons.questions import contribute
 from app.addons.rights import read_rights
 from app.errors import PanelError
@@ -66,24 +68,53 @@ def read_answer(stored: Mapping[str, Any]) -> Answer:
 
 def own_names(tip: Tip, version: AddonVersion, secrets: Mapping[str, str | None]) -> set[str]:
     """Variables people have set on Test, with what `secrets` changes about them."""
-    names = set(list_names(tip.environment.id))
+    names = set(list_names(tip.environment_id))
     for one in version.fields:
         if one.name in secrets:
             (names.discard if secrets[one.name] is None else names.add)(one.variable)
     return names
 
 
-def ask(asked: Asked, tip: Tip, addons: Sequence[str], names: set[str]) -> Answer:
-    """The answer of one addon. `addons` are those of the site, in the order of installation."""
-    fields = asked.version.fields
-    hold_secrets_to_rights(asked.version.addon.package_name, fields, asked.rights)
-    settings = settings_for_hooks(fields, asked.settings, names)
-    application = tip.environment.application
-    site = api.Site(application.name, application.slug, "", settings, tip.top, tuple(addons))
-    is_plugin = asked.version.kind == PackageKind.PLUGIN
-    found = contribute(asked.version, site) if is_plugin else Contribution()
+def site_told(
+    version: AddonVersion,
+    settings: Mapping[str, Any],
+    tip: Tip,
+    addons: Sequence[str],
+    names: set[str],
+) -> api.Site:
+    """What the hooks of `version` are told. `addons` are those of the site, in the order of
+    installation; of a secret the variable is among `names` when it is set."""
+    told = settings_for_hooks(version.fields, settings, names)
+    return api.Site(tip.application_name, tip.slug, "", told, tip.top, tuple(addons))
+
+
+def ask(
+    asked: Asked,
+    tip: Tip,
+    addons: Sequence[str],
+    names: set[str],
+    heard: Validated | None = None,
+) -> Answer:
+    """The answer of one addon; see `site_told`. What it has said when it checked its settings is
+    taken, if it was told the same then."""
+    version = asked.version
+    fields = version.fields
+    hold_secrets_to_rights(version.addon.package_name, fields, asked.rights)
+    site = site_told(version, asked.settings, tip, addons, names)
+    if version.kind != PackageKind.PLUGIN:
+        found = Contribution()
+    elif heard and heard.told and heard.contribution and _is_same_site(heard.told, site):
+        found = heard.contribution
+    else:
+        found = contribute(version, site)
     managed = tuple(file.path for file in found.files if file.is_managed)
-    return Answer(with_fields(found, fields, settings), managed)
+    return Answer(with_fields(found, fields, site.settings), managed)
+
+
+def _is_same_site(one: api.Site, other: api.Site) -> bool:
+    """`True` and `1` are one to Python, and two settings to a hook."""
+    is_same_place = replace(one, settings={}) == replace(other, settings={})
+    return is_same_place and is_same(dict(one.settings), dict(other.settings))
 
 
 def parts_of_others(

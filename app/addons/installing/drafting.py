@@ -40,7 +40,7 @@ class Draft:
 
     @property
     def paths(self) -> frozenset[str]:
-        """All files there will be."""
+        """`Tip.paths` as they will be."""
         gone = {path for path, content in self.written.items() if content is None}
         return (self.tip.paths | self.written.keys()) - gone
 
@@ -103,11 +103,13 @@ def write_once(
 ) -> None:
     """Templates and files for the site to keep, where it has nothing of the kind."""
     programs = {file.path for file in files if file.is_executable}
+    tip = draft.tip
+    present = frozenset(store.list_files(tip.key, tip.commit) if tip.commit else ())
     wanted = {
-        **package_files.template_files(package_of(version), draft.tip.paths),
-        **package_files.once_files(files, draft.tip.paths),
+        **package_files.template_files(package_of(version), present),
+        **package_files.once_files(files, present),
     }
-    taken = _links(draft.tip, wanted, store)
+    taken = _links(tip, wanted, store)
     for path, content in wanted.items():
         if not {path, *_above(path)} & taken:
             draft.written[path] = Program(content) if path in programs else content

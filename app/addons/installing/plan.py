@@ -45,6 +45,8 @@ class Plan:
     installed: InstalledAddon | None
     """None at the first installation."""
     version_before: str
+    repository: str
+    """Its key in the store."""
     branch: str
     tip: str | None
     """None: the repository is empty, and the change is its first commit."""

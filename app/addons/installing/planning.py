@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask_babel import gettext as _
 
 from app.adapters.git import RepositoryStore
-from app.addons import api, queries
-from app.addons.contributions import Part
-from app.addons.installing import drafting, words
-from app.addons.installing.contributed import (
-    Answer,
-    Asked,
-    ask,
-    check_together,
-    own_names,
-    parts_of_others,
-    read_answer,
-)
-from app.addons.installing.drafting import Draft
+from app.addons import queries
+from app.addons.installing import words
+from app.addons.installing.entering import Entered
+from app.addons.installing.making import Wanted, make_plan, read_site, told_before
 from app.addons.installing.plan import CurrentSettings, Plan
 from app.addons.installing.reasons import (
     refuse_changed_again,
@@ -31,71 +22,10 @@ from app.addons.installing.reasons import (
     refuse_removed,
     refuse_yanked,
 )
-from app.addons.installing.tip import Tip, read_tip
-from app.addons.models import AddonChange, AddonVersion, ChangeKind, InstalledAddon
-from app.addons.project import settings_file
-from app.addons.project.ordering import normalise
+from app.addons.models import AddonChange, AddonVersion, ChangeKind, InstalledAddon, PackageKind
 from app.addons.project.settings_json import is_same
-from app.addons.rights import read_rights, widened
 from app.applications.models import Application
 from app.errors import Conflict, Invalid
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The site as it is: the tip, and the other addons. `names` are package names by the number
-    of the row; `rows` are those of addons that may bring anything."""
-
-    tip: Tip
-    names: Mapping[int, str]
-    rows: Sequence[InstalledAddon]
-
-    def settings(self, version: AddonVersion) -> CurrentSettings:
-        return self.tip.settings(version.addon.package_name)
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """One change, before its files are drafted. `installed` is the row there is already, also
-    that of an addon which was removed once."""
-
-    kind: ChangeKind
-    application: Application
-    version: AddonVersion
-    installed: InstalledAddon | None
-    site: _Found
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
-    secrets: Mapping[str, str | None] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def tip(self) -> Tip:
-        return self.site.tip
-
-    @property
-    def name(self) -> str:
-        return self.version.addon.package_name
-
-    @property
-    def version_before(self) -> str:
-        return self.installed.version.version if self.is_there and self.installed else ""
-
-    @property
-    def is_there(self) -> bool:
-        return self.installed is not None and self.installed.removed_at is None
-
-    @property
-    def is_new(self) -> bool:
-        """Whether people are asked for everything: at an installation."""
-        return self.kind == ChangeKind.INSTALL
-
-    @property
-    def agreed(self) -> api.Rights:
-        """What people agreed to, or will by confirming."""
-        if self.kind in (ChangeKind.INSTALL, ChangeKind.UPGRADE) or self.installed is None:
-            return read_rights(self.version.rights)
-        return read_rights(self.installed.consented)
 
 
 def plan_install(
@@ -114,13 +44,13 @@ def plan_install(
     row = queries.find_row(application.id, version.addon_id)
     if row is not None and row.removed_at is None:
         raise Conflict(_("%(name)s is installed already.", name=version.addon.name))
-    site = _read(application, version, store)
+    site = read_site(application, version, store)
     found = site.settings(version)
     after = {**_initials(version), **found.values, **settings}
     notes = (found.problem,) if found.problem else ()
     after = _without_secrets(version, after)
-    return _plan(
-        _Wanted(
+    return make_plan(
+        Wanted(
             ChangeKind.INSTALL, application, version, row, site, {}, after, secrets or {}, notes
         ),
         store,
@@ -141,20 +71,23 @@ def plan_save(
     Raises `Conflict` when somebody saved meanwhile, and `Invalid` for a `settings.json` that
     cannot be read, unless `seen` stands for just that.
     """
-    refuse_removed(installed)
-    version = installed.version
-    site = _read(installed.application, version, store)
-    found = site.settings(version)
-    if found.problem and seen != found.seen:
-        raise Invalid(found.problem)
-    if seen and seen != found.seen:
-        refuse_overtaken(installed, found)
-    before = _present(found)
-    after = _without_secrets(version, {**before, **settings})
-    wanted = _Wanted(
-        ChangeKind.SAVE, installed.application, version, installed, site, before, after, secrets
-    )
-    return _plan(wanted, store)
+    wanted = _saving(installed, settings, secrets, store)
+    _refuse_unseen(wanted, installed, seen)
+    return make_plan(wanted, store)
+
+
+def plan_form(
+    installed: InstalledAddon, entered: Entered, store: RepositoryStore, seen: str = ""
+) -> Plan:
+    """`plan_save` of what a person has entered, once the addon takes it. An uploaded one is asked
+    in the same question what it adds to the site. Raises `Refused` as well."""
+    wanted = _saving(installed, {}, entered.secrets, store)
+    is_plugin = wanted.version.kind == PackageKind.PLUGIN
+    checked = entered.check(wanted.version, told_before(wanted) if is_plugin else None)
+    queries.read_again(installed, with_texts=True)
+    _refuse_unseen(wanted, installed, seen)
+    after = _without_secrets(wanted.version, {**wanted.before, **checked.settings})
+    return make_plan(replace(wanted, after=after, heard=checked), store)
 
 
 def plan_upgrade(installed: InstalledAddon, version: AddonVersion, store: RepositoryStore) -> Plan:
@@ -171,16 +104,16 @@ def plan_upgrade(installed: InstalledAddon, version: AddonVersion, store: Reposi
     if version.id == installed.version_id:
         name, number = version.addon.name, version.version
         raise Conflict(_("%(name)s has version %(number)s already.", name=name, number=number))
-    site = _read(installed.application, version, store)
+    site = read_site(installed.application, version, store)
     found = site.settings(version)
     if found.problem:
         raise Invalid(found.problem)
     before = _present(found)
     after = _without_secrets(version, {**_initials(version), **before})
-    wanted = _Wanted(
+    wanted = Wanted(
         ChangeKind.UPGRADE, installed.application, version, installed, site, before, after
     )
-    return _plan(wanted, store)
+    return make_plan(wanted, store)
 
 
 def plan_undo(change: AddonChange, store: RepositoryStore) -> Plan:
@@ -198,7 +131,7 @@ def plan_undo(change: AddonChange, store: RepositoryStore) -> Plan:
     ]
     if change.kind not in (ChangeKind.SAVE, ChangeKind.UNDO) or not touched:
         raise Invalid(_("Only a save that changed settings can be undone."))
-    site = _read(installed.application, installed.version, store)
+    site = read_site(installed.application, installed.version, store)
     found = site.settings(installed.version)
     if found.problem:
         raise Invalid(found.problem)
@@ -211,7 +144,7 @@ def plan_undo(change: AddonChange, store: RepositoryStore) -> Plan:
     if change.version_after != installed.version.version:
         refuse_no_longer_valid(installed.version, after, touched)
     notes = [words.secrets_stay(fields[name].label) for name in change.secrets if name in fields]
-    wanted = _Wanted(
+    wanted = Wanted(
         ChangeKind.UNDO,
         installed.application,
         installed.version,
@@ -221,7 +154,7 @@ def plan_undo(change: AddonChange, store: RepositoryStore) -> Plan:
         _without_secrets(installed.version, after),
         notes=tuple(notes),
     )
-    return _plan(wanted, store)
+    return make_plan(wanted, store)
 
 
 def plan_remove(installed: InstalledAddon, store: RepositoryStore) -> Plan:
@@ -229,10 +162,10 @@ def plan_remove(installed: InstalledAddon, store: RepositoryStore) -> Plan:
     own now. Raises `Conflict` when another installed addon needs it."""
     refuse_removed(installed)
     refuse_needed(installed)
-    site = _read(installed.application, installed.version, store)
+    site = read_site(installed.application, installed.version, store)
     before = _present(site.settings(installed.version))
     secret = [one.label or one.name for one in installed.version.fields if one.is_secret]
-    wanted = _Wanted(
+    wanted = Wanted(
         ChangeKind.REMOVE,
         installed.application,
         installed.version,
@@ -242,115 +175,29 @@ def plan_remove(installed: InstalledAddon, store: RepositoryStore) -> Plan:
         {},
         notes=(words.copies_stay(), *map(words.secrets_kept, secret)),
     )
-    return _plan(wanted, store)
+    return make_plan(wanted, store)
 
 
-def _plan(wanted: _Wanted, store: RepositoryStore) -> Plan:
-    """Ask the addons, draft the files, put it into words."""
-    rows = [row for row in wanted.site.rows if row.addon_id != wanted.version.addon_id]
-    is_removal = wanted.kind == ChangeKind.REMOVE
-    addons = _names(wanted)
-    names = own_names(wanted.tip, wanted.version, wanted.secrets)
-    old = read_answer(wanted.installed.contributed if wanted.installed else {})
-    asked = Asked(wanted.version, wanted.after, wanted.agreed)
-    answer = Answer() if is_removal else ask(asked, wanted.tip, addons, names)
-    others = parts_of_others(rows, wanted.tip, addons, names)
-    own = Part(wanted.name, wanted.version.version, wanted.agreed, answer.contribution)
-    parts = others if is_removal else _in_order(own, others, addons)
-    if not is_removal:
-        check_together(parts)
-    draft = _draft(wanted, parts, answer, old, store)
-    return Plan(
-        kind=wanted.kind,
-        application=wanted.application,
-        addon=wanted.version.addon,
-        version=wanted.version,
-        installed=wanted.installed,
-        version_before=wanted.version_before,
-        branch=wanted.tip.branch,
-        tip=wanted.tip.commit,
-        settings_before=wanted.before,
-        settings_after=wanted.after,
-        secrets=dict(wanted.secrets),
-        files=draft.changes,
-        originals={path: wanted.tip.contents.get(path) for path in draft.changes},
-        sentences=_sentences(wanted, old, answer),
-        notes=(*wanted.notes, *draft.notes),
-        rights=_rights_to_consent(wanted),
-        missing=() if is_removal else _missing(wanted, draft),
-        contributed=answer.stored(),
-    )
+def _saving(
+    installed: InstalledAddon,
+    settings: Mapping[str, Any],
+    secrets: Mapping[str, str | None],
+    store: RepositoryStore,
+) -> Wanted:
+    refuse_removed(installed)
+    application, version = installed.application, installed.version
+    site = read_site(application, version, store)
+    before = _present(site.settings(version))
+    after = _without_secrets(version, {**before, **settings})
+    return Wanted(ChangeKind.SAVE, application, version, installed, site, before, after, secrets)
 
 
-def _draft(
-    wanted: _Wanted, parts: Sequence[Part], answer: Answer, old: Answer, store: RepositoryStore
-) -> Draft:
-    draft = Draft(wanted.tip)
-    if wanted.kind == ChangeKind.REMOVE:
-        drafting.take_out(draft, wanted.version, parts)
-        drafting.refresh_dockerfile(draft, parts, wanted.name)
-        return draft
-    files = answer.contribution.files
-    drafting.write_addon(draft, wanted.version, wanted.after)
-    drafting.write_managed(draft, wanted.name, files, old.managed)
-    if wanted.installed is None:
-        drafting.write_once(draft, wanted.version, files, store)
-    drafting.write_lists(draft, wanted.version, parts)
-    drafting.refresh_dockerfile(draft, parts, wanted.name)
-    return draft
-
-
-def _sentences(wanted: _Wanted, old: Answer, new: Answer) -> tuple[str, ...]:
-    fields = wanted.version.fields
-    name, number = wanted.version.addon.name, wanted.version.version
-    before = old.contribution if wanted.is_there else Answer().contribution
-    changes = [
-        *words.about_settings(words.Settings(fields, wanted.before, wanted.after)),
-        *words.about_secrets(fields, wanted.secrets),
-        *words.about_contribution(before, new.contribution),
-    ]
-    match wanted.kind:
-        case ChangeKind.INSTALL:
-            first = [_("%(name)s %(number)s is added to the site.", name=name, number=number)]
-        case ChangeKind.UPGRADE:
-            first = [
-                _(
-                    "%(name)s goes from version %(old)s to version %(new)s.",
-                    name=name,
-                    old=wanted.version_before,
-                    new=number,
-                )
-            ]
-        case ChangeKind.REMOVE:
-            own = words.about_contribution(before, Answer().contribution)
-            return (_("%(name)s is taken out of the site, with its settings.", name=name), *own)
-        case _:
-            first = []
-    return (*first, *changes)
-
-
-def _read(application: Application, version: AddonVersion, store: RepositoryStore) -> _Found:
-    rows = queries.list_contributing(application.id)
-    built_in = [row.addon.package_name for row in rows if row.addon.is_built_in]
-    tip = read_tip(application, version.addon.package_name, store, built_in)
-    return _Found(tip, queries.list_installed_names(application.id), rows)
-
-
-def _names(wanted: _Wanted) -> list[str]:
-    """Package names in the order of installation; one that comes back has its old place."""
-    names = dict(wanted.site.names)
-    if wanted.installed is None:
-        return [*names.values(), wanted.name]
-    if wanted.kind == ChangeKind.REMOVE:
-        names.pop(wanted.installed.id, None)
-    else:
-        names[wanted.installed.id] = wanted.name
-    return [names[number] for number in sorted(names)]
-
-
-def _in_order(own: Part, others: Sequence[Part], addons: Sequence[str]) -> list[Part]:
-    places = {name: number for number, name in enumerate(addons)}
-    return sorted([own, *others], key=lambda part: places[part.package_name])
+def _refuse_unseen(wanted: Wanted, installed: InstalledAddon, seen: str) -> None:
+    found = wanted.site.settings(wanted.version)
+    if found.problem and seen != found.seen:
+        raise Invalid(found.problem)
+    if seen and seen != found.seen:
+        refuse_overtaken(installed, found)
 
 
 def _initials(version: AddonVersion) -> dict[str, Any]:
@@ -370,20 +217,3 @@ def _present(found: CurrentSettings) -> Mapping[str, Any]:
 
 def _has_same(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return (name in one) == (name in other) and is_same(one.get(name), other.get(name))
-
-
-def _rights_to_consent(wanted: _Wanted) -> api.Rights | None:
-    if wanted.kind not in (ChangeKind.INSTALL, ChangeKind.UPGRADE):
-        return None
-    agreed = api.Rights()
-    if wanted.is_there and wanted.installed is not None:
-        agreed = read_rights(wanted.installed.consented)
-    return widened(agreed, read_rights(wanted.version.rights))
-
-
-def _missing(wanted: _Wanted, draft: Draft) -> tuple[str, ...]:
-    """What it needs and the site has not got, neither from here nor of its own."""
-    needs: list[str] = wanted.version.facts.get("needs", [])
-    listed = settings_file.listed_names(draft.get(settings_file.PATH) or b"") if needs else ()
-    there = {normalise(name) for name in (*listed, *wanted.site.names.values())}
-    return tuple(name for name in needs if normalise(name) not in there)

@@ -9,19 +9,15 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
 
 from app.adapters.git import RepositoryStore
 from app.addons.installing.plan import CurrentSettings, digest
 from app.addons.project import dockerfile, requirements, settings_file, settings_json
 from app.addons.project.package_files import folder_of, settings_path
 from app.applications.models import Application
-from app.environments.models import TEST, Environment
-from app.environments.queries import find_environment, is_in_use
+from app.environments.models import TEST
 from app.errors import Invalid
-from app.extensions import db
-from app.repositories.models import Repository
-from app.repositories.queries import load_repository
+from app.repositories.queries import Followed, list_followed
 
 IN_TRASH = _l("Test is in the trash. Restore it first: addons are changed there.")
 _SHARED = (settings_file.PATH, requirements.PATH, dockerfile.PATH)
@@ -29,10 +25,17 @@ _SHARED = (settings_file.PATH, requirements.PATH, dockerfile.PATH)
 
 @dataclass(frozen=True)
 class Tip:
-    """The tip of Test's branch. `commit` is None where there is none yet; `contents` holds the
-    files that were asked for, None where there is no such file."""
+    """The tip of Test's branch; no rows, which would be read again once an addon was asked.
 
-    environment: Environment
+    `commit` is None where there is none yet. `paths` are the files of the addon and those at the
+    top, beside the names of the folders there, which end in a slash. `contents` holds the files
+    that were asked for, None where there is no such file.
+    """
+
+    application_name: str
+    slug: str
+    """The application's."""
+    environment_id: int
     key: str
     branch: str
     commit: str | None
@@ -63,35 +66,43 @@ def read_tip(
 
     Raises `Invalid` when Test is in the trash.
     """
-    environment = find_environment(application.id, TEST)
-    if environment is None:
-        raise Invalid(str(IN_TRASH))
-    key = load_repository(application.id).uuid
-    commit = store.resolve(key, environment.branch)
-    paths = frozenset(store.list_files(key, commit) if commit else ())
-    own = {path for path in paths if path.startswith(folder_of(package_name))}
+    test = _test_of(application)
+    key = test.repository
+    commit = store.resolve(key, test.branch)
+    # Not all paths: a site has thousands.
+    top = store.list_folder(key, commit) if commit else ()
+    own = store.list_files(key, commit, folder_of(package_name)) if commit else ()
     # Asked for even where no file is listed: it may be a link.
     names = {*_SHARED, *own, settings_path(package_name), *map(settings_path, others)}
     contents = store.read_files(key, commit, names) if commit else {}
-    return Tip(environment, key, environment.branch, commit, paths, contents)
+    return Tip(
+        application_name=application.name,
+        slug=application.slug,
+        environment_id=test.environment_id,
+        key=key,
+        branch=test.branch,
+        commit=commit,
+        paths=frozenset({*top, *own}),
+        contents=contents,
+    )
 
 
 def current_settings(
     application: Application, package_name: str, store: RepositoryStore
 ) -> CurrentSettings:
     """`addons/<package_name>/settings.json` at the tip; empty when there is none."""
-    # Two words of two rows: this is asked whenever a form is shown.
-    found = db.session.execute(
-        select(Environment.branch, Repository.uuid)
-        .join(Repository, Repository.application_id == Environment.application_id)
-        .where(Environment.application_id == application.id, Environment.slug == TEST, is_in_use())
-    ).one_or_none()
-    if found is None:
-        raise Invalid(str(IN_TRASH))
-    branch, key = found
-    commit = store.resolve(key, branch)
+    test = _test_of(application)
+    commit = store.resolve(test.repository, test.branch)
     path = settings_path(package_name)
-    return _read_settings(path, store.read_file(key, commit, path) if commit else None)
+    content = store.read_file(test.repository, commit, path) if commit else None
+    return _read_settings(path, content)
+
+
+def _test_of(application: Application) -> Followed:
+    found = {row.slug: row for row in list_followed(application.id)}
+    if TEST not in found:
+        raise Invalid(str(IN_TRASH))
+    return found[TEST]
 
 
 def _read_settings(path: str, content: bytes | None) -> CurrentSettings:

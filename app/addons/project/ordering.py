@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _FIRST = ("aldryn-addons", "aldryn-django", "aldryn-sso", "aldryn-django-cms", "aldryn-devsync")
 """The rest looks up what these have set before it (ecosystem contract, 4.3)."""
@@ -15,6 +16,7 @@ def place_of(name: str) -> tuple[int, str, str]:
     return rank, plain, name
 
 
+@lru_cache(maxsize=4096)  # sites have hundreds, and each change of one compares them all
 def normalise(name: str) -> str:
     """The name as pip compares it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -60,7 +60,9 @@ def _show(desk: Desk, installed: InstalledAddon, draft: Draft) -> str:
         installed=installed,
         card=card,
         draft=draft,
-        newest_words=sentences_of(newest, installed.version.fields) if newest else [],
+        newest_words=sentences_of(newest, installed.version.fields)
+        if newest and draft.is_overtaken
+        else [],
         sentences=sentences_for(draft.plan, desk.is_technical) if draft.plan else [],
         diff=diff_of(draft.plan) if draft.plan and desk.may_see_code else "",
     )

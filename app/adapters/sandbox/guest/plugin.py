@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import time
 from collections.abc import Mapping
 from enum import Enum
 from types import ModuleType
@@ -30,6 +32,8 @@ CONTRIBUTIONS: Mapping[str, type] = {
 _KEYS = {"dockerfile": "fragments"}
 """Where an answer calls it something else."""
 _DEPTH = 8
+_SLOW_SECONDS = 1.0
+"""Who needs longer to check settings is asked by itself what it adds: each has all its time."""
 
 
 def describe(asked: Asked) -> dict[str, Any]:
@@ -45,7 +49,22 @@ def describe(asked: Asked) -> dict[str, Any]:
 
 
 def validate(asked: Asked) -> dict[str, Any]:
-    """`settings`, `errors` by field (`""`: the form) and `traceback`, for `payload["settings"]`."""
+    """`settings`, `errors` by field (`""`: the form) and `traceback`, for `payload["settings"]`.
+
+    With a `payload["site"]`, an `api.Site` as it is without the new settings, and settings that are
+    fine: also `contribution`, what `contribute` gives for the site with them, but for those that
+    `payload["secrets"]` names. It is left out when a hook fails: `contribute` then says why.
+    """
+    began = time.monotonic()
+    checked = _clean(asked)
+    is_slow = time.monotonic() - began > _SLOW_SECONDS
+    if "site" in asked.payload and not checked["errors"] and not is_slow:
+        found = _contribution_with(asked, checked["settings"])
+        return checked if found is None else {**checked, "contribution": found}
+    return checked
+
+
+def _clean(asked: Asked) -> dict[str, Any]:
     hooks = _hooks(asked.source)
     given = dict(asked.payload.get("settings") or {})
     if not hooks.clean_settings.get_hookimpls():
@@ -64,6 +83,20 @@ def validate(asked: Asked) -> dict[str, Any]:
         return {"settings": {}, "errors": {"": sentence}, "traceback": trace}
     settings = {str(name): as_setting(str(name), value) for name, value in cleaned.items()}
     return {"settings": settings, "errors": {}, "traceback": ""}
+
+
+def _contribution_with(asked: Asked, cleaned: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The module is loaded anew: what `clean_settings` left in a global is not there."""
+    site = dict(asked.payload["site"])
+    secret = frozenset(asked.payload.get("secrets") or ())
+    new = {name: value for name, value in cleaned.items() if name not in secret}
+    site["settings"] = {**(site.get("settings") or {}), **new}
+    try:
+        found = contribute(asked._replace(payload={"site": site}))
+        json.dumps(found, allow_nan=False)
+    except (Refused, MemoryError, ValueError, TypeError, RecursionError):
+        return None
+    return found
 
 
 def contribute(asked: Asked) -> dict[str, Any]:
