@@ -10,7 +10,7 @@ import ssl
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,7 +18,9 @@ import docker
 from docker.errors import ImageNotFound
 
 from base_images.packages import RecipeFailed, candidates, debian_mirror, download, run
-from base_images.recipes import CA_BUNDLE, RECIPES, Recipe
+from base_images.recipe import Recipe
+from base_images.recipes import CA_BUNDLE, RECIPES
+from base_images.wheels import unpack_wheel
 
 LABEL_RECIPE = "moonbase.recipe"
 # Documentation nobody reads in a container: 15 MB of the Python image.
@@ -88,6 +90,8 @@ def _make(
             root.mkdir()
             for package in download(versions, cache):
                 run("dpkg-deb", "-x", package, root)
+            for wheel in recipe.wheels:
+                unpack_wheel(wheel, root, cache)
         _furnish(recipe, root)
         archive = Path(folder) / "root.tar"
         _pack(root, archive)
@@ -105,7 +109,7 @@ def _furnish(recipe: Recipe, root: Path) -> None:
     if recipe.python:
         _install_pip(root, recipe.python)
     if not recipe.bootstrap:
-        _complete(root)
+        _complete(root, recipe.accounts)
     for folder in recipe.folders:
         (root / folder).mkdir(exist_ok=True)
     for path, target in recipe.links.items():
@@ -141,7 +145,7 @@ def _install_pip(root: Path, version: str) -> None:
     wheel.unlink()
 
 
-def _complete(root: Path) -> None:
+def _complete(root: Path, accounts: Mapping[str, int]) -> None:
     """What Debian's installation scripts would have made: accounts and folders."""
     (root / "tmp").mkdir(exist_ok=True)
     (root / "tmp").chmod(0o1777)
@@ -152,8 +156,12 @@ def _complete(root: Path) -> None:
         "root:x:0:0:root:/root:/bin/sh\n"
         "www-data:x:33:33:www-data:/var/www:/bin/false\n"
         "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
+        + "".join(f"{n}:x:{i}:{i}:{n}:/tmp:/bin/false\n" for n, i in accounts.items())
     )
-    etc.joinpath("group").write_text("root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n")
+    etc.joinpath("group").write_text(
+        "root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n"
+        + "".join(f"{name}:x:{number}:\n" for name, number in accounts.items())
+    )
     etc.joinpath("nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")
 
 

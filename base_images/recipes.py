@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from base_images.brokers import BROKERS
+from base_images.databases import DATABASES
+from base_images.recipe import Recipe
+from base_images.storage import STORAGE
 
 _HERE = Path(__file__).parent
 # Where the CA bundle lies, on Debian and so in every image made of its packages.
@@ -16,28 +19,6 @@ _TRUST = {
     "REQUESTS_CA_BUNDLE": f"/{CA_BUNDLE}",
     "PIP_CERT": f"/{CA_BUNDLE}",
 }
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One base image. `packages` are Debian's; `pinned` only say how old a bootstrap is.
-
-    `files` are texts by path in the image (all 0755: they are programs); `bootstrap` means a
-    whole Debian with apt by debootstrap, which needs root and about a minute.
-    """
-
-    name: str
-    tag: str
-    packages: tuple[str, ...] = ()
-    busybox: bool = False
-    python: str | None = None
-    bootstrap: bool = False
-    files: Mapping[str, str] = field(default_factory=dict)
-    links: Mapping[str, str] = field(default_factory=dict)
-    folders: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    settings: tuple[str, ...] = ()
-    trust: bool = False
 
 
 STATIC = Recipe(
@@ -111,4 +92,6 @@ DEBIAN = Recipe(
     trust=True,
 )
 
-RECIPES = {recipe.name: recipe for recipe in (STATIC, PYTHON, DEBIAN)}
+RECIPES = {
+    recipe.name: recipe for recipe in (STATIC, PYTHON, DEBIAN, *DATABASES, *BROKERS, *STORAGE)
+}

@@ -123,6 +123,7 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
     (r"Address already in use", "The container's address is taken."),
     (r"Pool overlaps with other one", "The network's addresses overlap another network's."),
     (r"has active endpoints", "The network still has containers."),
+    (r"volume is in use", "The volume is still in use."),
     (r"Minimum memory limit allowed is (\w+)", "A container needs at least {0} of memory."),
     (r"unable to find user (\S+?):", "The image's user “{0}” does not exist in it."),
 )

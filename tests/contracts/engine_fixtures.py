@@ -21,7 +21,7 @@ from app.adapters.engine import (
     NetworkSpec,
 )
 from app.adapters.engine.docker import DockerEngine
-from app.adapters.engine.fake import FakeEngine, ScriptedRun
+from app.adapters.engine.fake import FakeEngine, ScriptedExecution, ScriptedRun
 from app.adapters.image_builder import ImageBuilder
 from app.adapters.image_builder.docker import DockerImageBuilder
 from app.adapters.image_builder.fake import FakeImageBuilder
@@ -30,6 +30,14 @@ from tests.engine.private_engine import PrivateEngine
 LIMITS = Limits(memory_bytes=64 * 1024 * 1024, cpus=1.0, pids=50)
 _blocks = iter(range(2000))
 _blocks_lock = threading.Lock()
+
+
+def next_subnet(pool: str) -> str:
+    """A /27 of the pool that no other test has."""
+    with _blocks_lock:
+        block = next(_blocks)
+    first, second, *_ = pool.split(".")
+    return f"{first}.{second}.{block // 8}.{block % 8 * 32}/27"
 
 
 @dataclass
@@ -60,10 +68,7 @@ class EngineCase:
 
     def next_subnet(self) -> str:
         """A /27 of the pool that no other test has."""
-        with _blocks_lock:
-            block = next(_blocks)
-        first, second, *_ = self.pool.split(".")
-        return f"{first}.{second}.{block // 8}.{block % 8 * 32}/27"
+        return next_subnet(self.pool)
 
     def address(self, number: int) -> str:
         """The `number`-th address of the case's subnet."""
@@ -110,6 +115,12 @@ class EngineCase:
             self.fake.script(command, run)
         return command
 
+    def acts(self, command: tuple[str, ...], execution: ScriptedExecution) -> tuple[str, ...]:
+        """The same for a command that is executed in a running container."""
+        if self.fake is not None:
+            self.fake.play(command, execution)
+        return command
+
 
 @pytest.fixture(params=["fake", "docker"])
 def engine_case(request: pytest.FixtureRequest) -> Iterator[EngineCase]:
@@ -129,6 +140,8 @@ def engine_case(request: pytest.FixtureRequest) -> Iterator[EngineCase]:
         case.engine.remove_container(container.name)
     for network in case.engine.list_networks(ours):
         case.engine.remove_network(network)
+    for volume in case.engine.list_volumes(ours):
+        case.engine.remove_volume(volume)
 
 
 @dataclass

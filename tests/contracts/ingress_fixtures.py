@@ -25,7 +25,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from app.adapters.ingress import Route, Upstream, traefik
+from app.adapters.ingress import Media, Route, Upstream, traefik
 from tests.load import Load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -242,10 +242,12 @@ class FeedServer(ServerThread):
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/feed", self._feed), web.post("/feed/loaded", self._loaded)]
 
-    def publish(self, routes: Sequence[Route], version: int | None = None) -> int:
+    def publish(
+        self, routes: Sequence[Route], version: int | None = None, media: Sequence[Media] = ()
+    ) -> int:
         """Offer `routes` as the next version; returns its number."""
         number = version or self.version + 1
-        self._document = traefik.render(routes, number, self.probe_host)
+        self._document = traefik.render(routes, number, self.probe_host, media)
         self.version = number
         return number
 

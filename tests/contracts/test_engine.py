@@ -258,3 +258,13 @@ def test_a_container_that_was_not_killed_for_memory(engine_case: EngineCase) -> 
     since = datetime.datetime.now(datetime.UTC)
     state = engine_case.engine.start_container(engine_case.spec())
     assert not engine_case.engine.was_killed_for_memory(state.name, since)
+
+
+def test_a_program_is_looked_for_without_being_started(engine_case: EngineCase) -> None:
+    case = engine_case
+    case.engine.check_program(case.spec("check"))
+    if case.fake is not None:
+        case.fake.missing_programs.add("no-such-program")
+    with pytest.raises(Invalid, match="“no-such-program” is not in the image"):
+        case.engine.check_program(case.spec("check", ("no-such-program", "now")))
+    assert case.engine.list_containers(case.labels) == []

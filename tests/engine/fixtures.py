@@ -13,7 +13,11 @@ from base_images.making import ensure
 from tests.engine.private_engine import PrivateEngine, why_not_here
 
 # The cases the contract suites run over; a plugin may name another, a nested conftest may not.
-pytest_plugins = ["tests.contracts.engine_fixtures"]
+pytest_plugins = [
+    "tests.contracts.engine_fixtures",
+    "tests.contracts.service_fixtures",
+    "tests.contracts.object_storage_fixtures",
+]
 
 # Packages are kept between runs: they are Debian's, signed and the same for everyone.
 _CACHE = Path(

@@ -60,6 +60,22 @@ def test_command_and_address_only_when_given() -> None:
     assert endpoint == {"IPAMConfig": {"IPv4Address": "10.213.0.34"}}
 
 
+def test_volumes_are_named_and_take_nothing_away_from_the_hardening() -> None:
+    plain = container_settings(SPEC)
+    full = container_settings(replace(SPEC, volumes={"/data": "one-data"}, user="70:70"))
+    assert full["User"] == "70:70"
+    assert "User" not in plain
+    mounts = full["HostConfig"].pop("Mounts")
+    assert mounts == [{"Type": "volume", "Source": "one-data", "Target": "/data"}]
+    assert full["HostConfig"] == plain["HostConfig"]
+
+
+def test_aliases_only_when_given() -> None:
+    settings = container_settings(replace(SPEC, aliases=("postgresql-15",)))
+    endpoints = {"net-1": {"Aliases": ["postgresql-15"]}}
+    assert settings["NetworkingConfig"] == {"EndpointsConfig": endpoints}
+
+
 def test_a_network_has_its_one_subnet() -> None:
     settings = network_settings(NetworkSpec("net-1", "10.213.0.32/27", {"a": "b"}))
     pool = {"Subnet": "10.213.0.32/27", "IPRange": "10.213.0.48/28", "Gateway": "10.213.0.33"}

@@ -10,12 +10,16 @@ import datetime
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 LABEL_INSTALLATION = "moonbase.installation"
 LABEL_ENVIRONMENT = "moonbase.environment"
 LABEL_DEPLOYMENT = "moonbase.deployment"
 LABEL_ROLE = "moonbase.role"
+LABEL_PROCESS = "moonbase.process"
+"""Of a container beside the web server: which process it runs."""
+LABEL_SERVICE = "moonbase.service"
+"""On containers and volumes of embedded servers: the key of the server."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,12 @@ class ContainerSpec:
     command: tuple[str, ...] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     restarts: bool = False
+    aliases: tuple[str, ...] = ()
+    """Names by which other containers of the network find it."""
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """Path in the container by the name of a volume that `ensure_volume` made."""
+    user: str = ""
+    """Whom it runs as; empty means the image's own."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,10 @@ class ContainerState:
     restart_count: int
     restarting: bool = False
     """It crashed, and the engine waits a moment before it starts it again."""
+    started_at: datetime.datetime | None = None
+    """When its program was started last; None: never."""
+    ended_at: datetime.datetime | None = None
+    """When that ended; None while it runs, and before."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,16 @@ class CommandResult:
 
 
 @dataclass(frozen=True)
+class Execution:
+    """How a command inside a running container ended. `errors` is the end of what it wrote to
+    stderr, at most 4,000 characters."""
+
+    exit_code: int | None
+    errors: str = ""
+    timed_out: bool = False
+
+
+@dataclass(frozen=True)
 class EngineEvent:
     """Something that happened to a labelled container: `start`, `die`, `oom` or `destroy`."""
 
@@ -128,15 +152,60 @@ class Engine(Protocol):
         ...
 
     def remove_network(self, name: str) -> None:
-        """Remove the network; silent when it is gone already."""
+        """Remove the network; silent when it is gone already. Servers of ours (`LABEL_SERVICE`)
+        that were only connected to an environment's network are taken out of it first."""
         ...
 
     def list_networks(self, labels: Mapping[str, str]) -> list[str]:
         """Names of the networks that carry all of `labels`."""
         ...
 
+    def connect(self, network: str, container: str, aliases: tuple[str, ...] = ()) -> None:
+        """Put a running container into one more network, under these names; silent when it is
+        there already. The engine chooses its address and keeps it there over restarts."""
+        ...
+
+    def disconnect(self, network: str, container: str) -> None:
+        """Take it out of the network again; silent when either is gone."""
+        ...
+
+    def networks_of(self, container: str) -> frozenset[str]:
+        """Names of the networks it is in; empty when there is no such container."""
+        ...
+
+    def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make the volume unless it is there. Raises `Invalid` when it is somebody else's."""
+        ...
+
+    def remove_volume(self, name: str) -> None:
+        """Remove it with all data; silent when it is gone, `Invalid` while a container has it."""
+        ...
+
+    def list_volumes(self, labels: Mapping[str, str]) -> list[str]:
+        """Names of the volumes that carry all of `labels`, sorted."""
+        ...
+
     def start_container(self, spec: ContainerSpec) -> ContainerState:
         """Create and start. A leftover of the same name that is ours is replaced."""
+        ...
+
+    def check_program(self, spec: ContainerSpec) -> None:
+        """Raise `Invalid` when the program that `spec` would run is not in its image. Nothing is
+        started."""
+        ...
+
+    def execute(
+        self,
+        container: str,
+        command: tuple[str, ...],
+        environment: Mapping[str, str],
+        timeout_seconds: float,
+        source: BinaryIO | None = None,
+        sink: BinaryIO | None = None,
+    ) -> Execution:
+        """Run `command` in a container that runs. Its standard input is read from `source` and
+        its standard output written to `sink`, piece by piece: memory stays flat. A command that
+        outlives its time is killed. Raises `Unavailable` when the container does not run."""
         ...
 
     def stop_container(self, name: str, grace_seconds: int) -> None:

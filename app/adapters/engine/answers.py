@@ -24,10 +24,13 @@ def moment(text: str) -> datetime.datetime:
 
 
 def container_state(answer: Mapping[str, Any]) -> ContainerState:
-    """From `GET /containers/…/json`. One that waits between two crashes is not running."""
+    """From `GET /containers/…/json`. One that waits between two crashes is not running. The
+    address is the one in its own network, not in those it was connected to later."""
     state = answer["State"]
     running = bool(state["Running"]) and not state.get("Restarting")
-    endpoints = answer["NetworkSettings"]["Networks"].values()
+    networks = answer["NetworkSettings"]["Networks"]
+    own = networks.get((answer.get("HostConfig") or {}).get("NetworkMode"))
+    endpoints = [own] if own else networks.values()
     return ContainerState(
         id=answer["Id"],
         name=answer["Name"].removeprefix("/"),
@@ -39,7 +42,14 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         labels=dict(answer["Config"].get("Labels") or {}),
         restart_count=answer.get("RestartCount", 0),
         restarting=bool(state.get("Restarting")),
+        started_at=_moment_or_never(state.get("StartedAt")),
+        ended_at=None if running else _moment_or_never(state.get("FinishedAt")),
     )
+
+
+def _moment_or_never(text: str | None) -> datetime.datetime | None:
+    """Docker says “never” as the year 1."""
+    return moment(text) if text and not text.startswith("0001-") else None
 
 
 def program_places(answer: Mapping[str, Any]) -> tuple[str, list[str]]:

@@ -40,13 +40,16 @@ def container_settings(spec: ContainerSpec, one_off: bool = False) -> dict[str, 
     }
     if spec.command is not None:
         settings["Cmd"] = list(spec.command)
+    if spec.user:
+        settings["User"] = spec.user
     return settings
 
 
 def host_settings(spec: ContainerSpec, one_off: bool = False) -> dict[str, Any]:
-    """What the container may do and use: no ports, no mounts, no privileges, hard limits."""
+    """What the container may do and use: no ports, no privileges, hard limits; of the machine's
+    files only the volumes it names, which are never folders of the machine."""
     restarts = spec.restarts and not one_off
-    return {
+    settings: dict[str, Any] = {
         "NetworkMode": spec.network,
         "Privileged": False,
         "SecurityOpt": ["no-new-privileges:true"],
@@ -64,6 +67,12 @@ def host_settings(spec: ContainerSpec, one_off: bool = False) -> dict[str, Any]:
         "PublishAllPorts": False,
         "PortBindings": {},
     }
+    if spec.volumes:
+        settings["Mounts"] = [
+            {"Type": "volume", "Source": name, "Target": path}
+            for path, name in spec.volumes.items()
+        ]
+    return settings
 
 
 def network_settings(spec: NetworkSpec) -> dict[str, Any]:
@@ -91,6 +100,9 @@ def network_settings(spec: NetworkSpec) -> dict[str, Any]:
 
 
 def _endpoint(spec: ContainerSpec) -> dict[str, Any]:
-    if spec.address is None:
-        return {}
-    return {"IPAMConfig": {"IPv4Address": spec.address}}
+    endpoint: dict[str, Any] = {}
+    if spec.address is not None:
+        endpoint["IPAMConfig"] = {"IPv4Address": spec.address}
+    if spec.aliases:
+        endpoint["Aliases"] = list(spec.aliases)
+    return endpoint

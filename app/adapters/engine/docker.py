@@ -11,21 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from docker.errors import APIError, DockerException
-from docker.errors import NotFound as NoSuchObject
 from requests import Response
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from app.adapters.docker_api import ANSWER_SECONDS, DockerConnection, engine_errors, reader
 from app.adapters.engine import (
-    LABEL_INSTALLATION,
     CommandResult,
     ContainerSpec,
     ContainerState,
     EngineEvent,
     ImageState,
     LogLine,
-    NetworkSpec,
 )
 from app.adapters.engine.answers import (
     container_state,
@@ -35,18 +32,20 @@ from app.adapters.engine.answers import (
     log_lines,
     program_places,
 )
-from app.adapters.engine.commands import container_settings, network_settings
+from app.adapters.engine.commands import container_settings
+from app.adapters.engine.execution import DockerExecution
+from app.adapters.engine.networks import DockerNetworks
+from app.adapters.engine.refusals import CONFLICT, GONE, label_filter, refuse_foreign, silent
+from app.adapters.engine.volumes import DockerVolumes
 from app.adapters.lines import LineCutter
 from app.errors import Invalid, Unavailable
 
 # How often a one-off command looks at its clock; the kill comes within this plus the engine's.
 _LOOK_SECONDS = 0.1
-_GONE = 404
-_CONFLICT = 409
 _ACTIONS = ["start", "die", "oom", "destroy"]
 
 
-class DockerEngine:
+class DockerEngine(DockerNetworks, DockerVolumes, DockerExecution):
     """One Docker engine. Safe for threads; connects at the first question, not when made.
 
     `base_url` is `unix://…` or `tcp://…`; None means `DOCKER_HOST` or the default socket.
@@ -59,41 +58,6 @@ class DockerEngine:
         """The engine's version, or `Unavailable`."""
         with engine_errors():
             return str(self._connection.api().version()["Version"])
-
-    # Networks ------------------------------------------------------------------------------
-
-    def ensure_network(self, spec: NetworkSpec) -> None:
-        """Make the network unless it is there; one of ours with another subnet is made anew."""
-        api = self._connection.api()
-        with engine_errors():
-            try:
-                found = api.inspect_network(spec.name)
-            except NoSuchObject:
-                found = None
-            if found is not None:
-                if any(c.get("Subnet") == spec.subnet for c in found["IPAM"]["Config"] or ()):
-                    return
-                _refuse_foreign(found.get("Labels"), spec.labels, "network", spec.name)
-                api.remove_network(found["Id"])
-            try:
-                self._connection.ask(
-                    "POST", "/networks/create", body=network_settings(spec)
-                ).close()
-            except APIError as error:
-                # Another thread was faster: the network is there, which is all we wanted.
-                if error.status_code != _CONFLICT:
-                    raise
-
-    def remove_network(self, name: str) -> None:
-        """Remove the network; silent when it is gone, `Invalid` while it has containers."""
-        with engine_errors(), _silent(_GONE):
-            self._connection.api().remove_network(name)
-
-    def list_networks(self, labels: Mapping[str, str]) -> list[str]:
-        """Names of the networks that carry all of `labels`, sorted."""
-        with engine_errors():
-            found = self._connection.api().networks(filters=_label_filter(labels))
-            return sorted(network["Name"] for network in found)
 
     # Containers ----------------------------------------------------------------------------
 
@@ -109,20 +73,30 @@ class DockerEngine:
                 self._connection.api().start(container)
             return container_state(self._connection.api().inspect_container(container))
 
+    def check_program(self, spec: ContainerSpec) -> None:
+        """`Invalid` when the program is not in the image: looked for in a container that is
+        created, never started, and removed."""
+        with engine_errors():
+            container = self._create(spec, one_off=True)
+            try:
+                self._refuse_missing_program(container)
+            finally:
+                self.remove_container(container)
+
     def stop_container(self, name: str, grace_seconds: int) -> None:
         """SIGTERM, then SIGKILL after `grace_seconds`; silent when it is gone or stopped."""
-        with engine_errors(), _silent(_GONE):
+        with engine_errors(), silent(GONE):
             self._connection.api().stop(name, timeout=grace_seconds)
 
     def remove_container(self, name: str) -> None:
         """Kill and remove with its anonymous volumes; silent when it is gone."""
         # 409: another thread is removing it already.
-        with engine_errors(), _silent(_GONE, _CONFLICT):
+        with engine_errors(), silent(GONE, CONFLICT):
             self._connection.api().remove_container(name, force=True, v=True)
 
     def inspect_container(self, name: str) -> ContainerState | None:
         """State now, or None when there is no such container."""
-        with engine_errors(), _silent(_GONE):
+        with engine_errors(), silent(GONE):
             return container_state(self._connection.api().inspect_container(name))
         return None
 
@@ -130,7 +104,7 @@ class DockerEngine:
         """All containers, running or not, that carry all of `labels`, sorted by name."""
         api = self._connection.api()
         with engine_errors():
-            found = api.containers(all=True, filters=_label_filter(labels))
+            found = api.containers(all=True, filters=label_filter(labels))
         states = (self.inspect_container(container["Id"]) for container in found)
         return sorted((s for s in states if s is not None), key=lambda s: s.name)
 
@@ -138,7 +112,7 @@ class DockerEngine:
 
     def tail_logs(self, name: str, lines: int) -> list[LogLine]:
         """The last `lines` lines, in the order they were written; empty when it is gone."""
-        with engine_errors(), _silent(_GONE):
+        with engine_errors(), silent(GONE):
             response = self._logs(name, {"tail": lines, "follow": 0}, ANSWER_SECONDS)
             with response:
                 found = list(log_lines(reader(response)))
@@ -153,7 +127,7 @@ class DockerEngine:
         params: dict[str, str | int] = {"follow": 1, "tail": "all"}
         if since is not None:
             params["since"] = _timestamp(since)
-        with engine_errors(), _silent(_GONE):
+        with engine_errors(), silent(GONE):
             response = self._logs(name, params, None)
             # An engine that goes away ends the stream; asking again says why.
             with response, suppress(HTTPError, RequestException, OSError):
@@ -186,7 +160,7 @@ class DockerEngine:
 
         From `since` on, as far back as the engine remembers (256 events).
         """
-        filters = {"type": ["container"], "event": _ACTIONS, **_label_filter(labels)}
+        filters = {"type": ["container"], "event": _ACTIONS, **label_filter(labels)}
         params: dict[str, str | int] = {"filters": json.dumps(filters)}
         if since is not None:
             params["since"] = _timestamp(since)
@@ -244,20 +218,20 @@ class DockerEngine:
 
     def inspect_image(self, reference: str) -> ImageState | None:
         """The image, or None."""
-        with engine_errors(), _silent(_GONE):
+        with engine_errors(), silent(GONE):
             return image_state(self._connection.api().inspect_image(reference))  # type: ignore[no-untyped-call]
         return None
 
     def list_images(self, labels: Mapping[str, str]) -> list[ImageState]:
         """Images that carry all of `labels`, newest first."""
         with engine_errors():
-            found = self._connection.api().images(filters=_label_filter(labels))
+            found = self._connection.api().images(filters=label_filter(labels))
         states = (self.inspect_image(image["Id"]) for image in found)
         return sorted((s for s in states if s), key=lambda s: s.created_at, reverse=True)
 
     def remove_image(self, reference: str) -> None:
         """Remove a tag (and the image with its last tag); silent when gone or in use."""
-        with engine_errors(), _silent(_GONE, _CONFLICT):
+        with engine_errors(), silent(GONE, CONFLICT):
             self._connection.api().remove_image(reference)
 
     # ---------------------------------------------------------------------------------------
@@ -270,11 +244,11 @@ class DockerEngine:
         try:
             return str(create()["Id"])
         except APIError as error:
-            if error.status_code != _CONFLICT:
+            if error.status_code != CONFLICT:
                 raise
         leftover = self.inspect_container(spec.name)
         if leftover is not None:
-            _refuse_foreign(leftover.labels, spec.labels, "container", spec.name)
+            refuse_foreign(leftover.labels, spec.labels, "container", spec.name)
             self.remove_container(leftover.id)
         return str(create()["Id"])
 
@@ -286,7 +260,7 @@ class DockerEngine:
         api = self._connection.api()
         program, places = program_places(api.inspect_container(container))
         for place in places:
-            with _silent(_GONE):
+            with silent(GONE):
                 self._connection.ask(
                     "HEAD", f"/containers/{container}/archive", {"path": place}
                 ).close()
@@ -309,7 +283,7 @@ class DockerEngine:
         return self._connection.ask("GET", f"/containers/{name}/logs", asked, None, read_timeout)
 
     def _kill(self, container: str) -> None:
-        with engine_errors(), _silent(_GONE, _CONFLICT):
+        with engine_errors(), silent(GONE, CONFLICT):
             self._connection.api().kill(container)
 
 
@@ -356,29 +330,6 @@ def _pass_on(output: Response, on_line: Callable[[str], None]) -> None:
     for cutter in cutters.values():
         for line in cutter.finish():
             on_line(line)
-
-
-def _refuse_foreign(
-    found: Mapping[str, str] | None, wanted: Mapping[str, str], kind: str, name: str
-) -> None:
-    """`Invalid` unless both carry the same installation label."""
-    owner = (found or {}).get(LABEL_INSTALLATION)
-    if owner is None or owner != wanted.get(LABEL_INSTALLATION):
-        raise Invalid(f"A {kind} named “{name}” that is not ours is in the way.")
-
-
-@contextmanager
-def _silent(*statuses: int) -> Iterator[None]:
-    """Pass over the engine's refusal with one of these HTTP statuses."""
-    try:
-        yield
-    except APIError as error:
-        if error.status_code not in statuses:
-            raise
-
-
-def _label_filter(labels: Mapping[str, str]) -> dict[str, list[str]]:
-    return {"label": [f"{name}={value}" for name, value in labels.items()]}
 
 
 def _timestamp(at: datetime.datetime) -> str:

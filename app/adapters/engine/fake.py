@@ -8,24 +8,33 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from app.adapters.engine import (
-    LABEL_INSTALLATION,
     CommandResult,
     ContainerSpec,
     ContainerState,
     EngineEvent,
+    Execution,
     ImageState,
     LogLine,
-    NetworkSpec,
 )
-from app.errors import Invalid, PanelError
+from app.adapters.engine.fake_state import (
+    FakeContainer,
+    FakeNetworks,
+    FakeVolumes,
+    carries,
+    now,
+    refuse_foreign,
+)
+from app.errors import Invalid, PanelError, Unavailable
 
 
 @dataclass(frozen=True)
 class ScriptedRun:
-    """What a one-off command does: prints `lines`, works for `seconds`, ends with `exit_code`."""
+    """What a command does: prints `lines`, works for `seconds`, ends with `exit_code`. A container
+    that is started with it and has `seconds` runs until a test ends it."""
 
     lines: tuple[str, ...] = ()
     exit_code: int = 0
@@ -33,27 +42,36 @@ class ScriptedRun:
     oom_killed: bool = False
 
 
-@dataclass
-class _Container:
-    spec: ContainerSpec
-    state: ContainerState
-    lines: list[LogLine] = field(default_factory=list)
-    memory_kills: list[datetime.datetime] = field(default_factory=list)
+@dataclass(frozen=True)
+class ScriptedExecution:
+    """What a command in a running container does: reads all of its input, writes `output`, says
+    `errors`, works for `seconds`, ends with `exit_code`."""
+
+    output: bytes = b""
+    errors: str = ""
+    exit_code: int = 0
+    seconds: float = 0.0
 
 
-class FakeEngine:
+class FakeEngine(FakeNetworks, FakeVolumes):
     """Plays one engine. `calls` lists the methods asked, with their first argument.
 
-    Tests steer it: `add_image`, `fail_next`, `script`, `write`, `crash`, `kill_for_memory`.
+    Tests steer it: `add_image`, `fail_next`, `script`, `play`, `write`, `crash`,
+    `kill_for_memory`. `fed` is what executed commands were given to read, in order.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, object]] = []
         self.specs: dict[str, ContainerSpec] = {}
-        self._networks: dict[str, NetworkSpec] = {}
-        self._containers: dict[str, _Container] = {}
+        self.missing_programs: set[str] = set()
+        self.fed: list[tuple[tuple[str, ...], bytes]] = []
+        self._networks = {}
+        self._connected = defaultdict(dict)
+        self._volumes = {}
+        self._containers = {}
         self._images: dict[str, ImageState] = {}
         self._scripts: dict[tuple[str, ...], ScriptedRun] = {}
+        self._plays: dict[tuple[str, ...], ScriptedExecution] = {}
         self._exits: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._failures: dict[str, list[PanelError]] = defaultdict(list)
         self._events: list[EngineEvent] = []
@@ -87,7 +105,7 @@ class FakeEngine:
                 entrypoint=entrypoint,
                 command=command,
                 size=size,
-                created_at=_now(),
+                created_at=now(),
             )
             self._images[image.id] = image
             return image
@@ -96,6 +114,10 @@ class FakeEngine:
         """Say what `run_command` does when its spec has this command."""
         self._scripts[command] = run
 
+    def play(self, command: tuple[str, ...], execution: ScriptedExecution) -> None:
+        """Say what `execute` does when it is given this command."""
+        self._plays[command] = execution
+
     def exit_at_start(self, image: str, exit_code: int, *lines: str) -> None:
         """Let each container of this image write `lines` to stderr and end at once."""
         self._exits[image] = (exit_code, lines)
@@ -103,7 +125,7 @@ class FakeEngine:
     def write(self, name: str, text: str, stream: str = "stdout") -> None:
         """Let the container write one line."""
         with self._changed:
-            self._containers[name].lines.append(LogLine(_now(), stream, text))
+            self._containers[name].lines.append(LogLine(now(), stream, text))
             self._changed.notify_all()
 
     def crash(self, name: str, exit_code: int = 1) -> None:
@@ -115,7 +137,7 @@ class FakeEngine:
         """Let the kernel kill a child, or the main process, for memory."""
         with self._changed:
             container = self._containers[name]
-            container.memory_kills.append(_now())
+            container.memory_kills.append(now())
             self._record("oom", container)
             if not child_only:
                 self._end(container, 137)
@@ -133,34 +155,40 @@ class FakeEngine:
         self._asked("ping", None)
         return "fake"
 
-    def ensure_network(self, spec: NetworkSpec) -> None:
-        self._asked("ensure_network", spec.name)
-        with self._changed:
-            found = self._networks.get(spec.name)
-            if found and found.subnet != spec.subnet:
-                _refuse_foreign(found.labels, spec.labels, "network", spec.name)
-                del self._networks[spec.name]
-            self._networks.setdefault(spec.name, spec)
-
-    def remove_network(self, name: str) -> None:
-        self._asked("remove_network", name)
-        with self._changed:
-            inside = (c for c in self._containers.values() if c.state.running)
-            if any(c.spec.network == name for c in inside):
-                raise Invalid("The network still has containers.")
-            self._networks.pop(name, None)
-
-    def list_networks(self, labels: Mapping[str, str]) -> list[str]:
-        self._asked("list_networks", labels)
-        with self._changed:
-            return sorted(n.name for n in self._networks.values() if _carries(n.labels, labels))
-
     def start_container(self, spec: ContainerSpec) -> ContainerState:
         self._asked("start_container", spec.name)
         with self._changed:
             container = self._create(spec)
             self._begin(container)
             return container.state
+
+    def execute(
+        self,
+        container: str,
+        command: tuple[str, ...],
+        environment: Mapping[str, str],
+        timeout_seconds: float,
+        source: BinaryIO | None = None,
+        sink: BinaryIO | None = None,
+    ) -> Execution:
+        self._asked("execute", command)
+        found = self.inspect_container(container)
+        if found is None or not found.running:
+            raise Unavailable(f"The container “{container}” does not run.")
+        self.fed.append((command, source.read() if source else b""))
+        play = self._plays.get(command, ScriptedExecution())
+        time.sleep(min(play.seconds, timeout_seconds))
+        if play.seconds > timeout_seconds:
+            return Execution(None, timed_out=True)
+        if sink:
+            sink.write(play.output)
+        return Execution(play.exit_code, play.errors[-4000:])
+
+    def check_program(self, spec: ContainerSpec) -> None:
+        self._asked("check_program", spec.name)
+        program = (spec.command or ("",))[0]
+        if program in self.missing_programs:
+            raise Invalid(f"The command “{program}” is not in the image.")
 
     def stop_container(self, name: str, grace_seconds: int) -> None:
         self._asked("stop_container", name)
@@ -177,6 +205,7 @@ class FakeEngine:
                 if container.state.running:
                     self._end(container, 137)
                 self._containers.pop(name, None)
+                self._connected.pop(name, None)
                 self._record("destroy", container)
 
     def inspect_container(self, name: str) -> ContainerState | None:
@@ -189,7 +218,7 @@ class FakeEngine:
         self._asked("list_containers", labels)
         with self._changed:
             states = [c.state for c in self._containers.values()]
-        return sorted((s for s in states if _carries(s.labels, labels)), key=lambda s: s.name)
+        return sorted((s for s in states if carries(s.labels, labels)), key=lambda s: s.name)
 
     def tail_logs(self, name: str, lines: int) -> list[LogLine]:
         self._asked("tail_logs", name)
@@ -252,7 +281,7 @@ class FakeEngine:
     def list_images(self, labels: Mapping[str, str]) -> list[ImageState]:
         self._asked("list_images", labels)
         with self._changed:
-            found = [i for i in self._images.values() if _carries(i.labels, labels)]
+            found = [i for i in self._images.values() if carries(i.labels, labels)]
         return sorted(found, key=lambda image: image.created_at, reverse=True)
 
     def remove_image(self, reference: str) -> None:
@@ -281,7 +310,7 @@ class FakeEngine:
                     self._changed.wait(1)
             read += len(new)
             for event in new:
-                if _carries(event.labels, labels) and (since is None or event.at >= since):
+                if carries(event.labels, labels) and (since is None or event.at >= since):
                     yield event
 
     # ---------------------------------------------------------------------------------------
@@ -292,15 +321,16 @@ class FakeEngine:
             if self._failures[method]:
                 raise self._failures[method].pop(0)
 
-    def _create(self, spec: ContainerSpec) -> _Container:
+    def _create(self, spec: ContainerSpec) -> FakeContainer:
         if self._image(spec.image) is None:
             raise Invalid(f"The image “{spec.image}” is not on this engine.")
         if spec.network not in self._networks:
             raise Invalid(f"The network “{spec.network}” does not exist.")
         leftover = self._containers.get(spec.name)
         if leftover:
-            _refuse_foreign(leftover.state.labels, spec.labels, "container", spec.name)
+            refuse_foreign(leftover.state.labels, spec.labels, "container", spec.name)
         self.specs[spec.name] = spec
+        self._connected.pop(spec.name, None)
         number = next(self._numbers)
         state = ContainerState(
             id=f"{number:064x}",
@@ -313,24 +343,34 @@ class FakeEngine:
             labels=dict(spec.labels),
             restart_count=0,
         )
-        container = self._containers[spec.name] = _Container(spec, state)
+        container = self._containers[spec.name] = FakeContainer(spec, state)
         return container
 
-    def _begin(self, container: _Container) -> None:
-        container.state = replace(container.state, running=True, exit_code=None)
+    def _begin(self, container: FakeContainer) -> None:
+        container.state = replace(
+            container.state, running=True, exit_code=None, started_at=now(), ended_at=None
+        )
         self._record("start", container)
+        run = self._scripts.get(container.spec.command or ())
+        if run:
+            container.lines += [LogLine(now(), "stdout", line) for line in run.lines]
+            container.memory_kills += [now()] if run.oom_killed else []
+            if not run.seconds:
+                self._end(container, run.exit_code)
         if container.spec.image in self._exits:
             exit_code, lines = self._exits[container.spec.image]
-            container.lines += [LogLine(_now(), "stderr", line) for line in lines]
+            container.lines += [LogLine(now(), "stderr", line) for line in lines]
             self._end(container, exit_code)
 
-    def _end(self, container: _Container, exit_code: int) -> None:
-        container.state = replace(container.state, running=False, exit_code=exit_code)
+    def _end(self, container: FakeContainer, exit_code: int) -> None:
+        container.state = replace(
+            container.state, running=False, exit_code=exit_code, ended_at=now()
+        )
         self._record("die", container, exit_code)
 
-    def _record(self, action: str, container: _Container, exit_code: int | None = None) -> None:
+    def _record(self, action: str, container: FakeContainer, exit_code: int | None = None) -> None:
         state = container.state
-        event = EngineEvent(_now(), action, state.name, dict(state.labels), exit_code)
+        event = EngineEvent(now(), action, state.name, dict(state.labels), exit_code)
         self._events.append(event)
         self._changed.notify_all()
 
@@ -345,19 +385,3 @@ class FakeEngine:
                 self._images[image.id] = replace(image, tags=left)
             else:
                 del self._images[image.id]
-
-
-def _refuse_foreign(
-    found: Mapping[str, str], wanted: Mapping[str, str], kind: str, name: str
-) -> None:
-    owner = found.get(LABEL_INSTALLATION)
-    if owner is None or owner != wanted.get(LABEL_INSTALLATION):
-        raise Invalid(f"A {kind} named “{name}” that is not ours is in the way.")
-
-
-def _carries(has: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    return all(has.get(name) == value for name, value in wanted.items())
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)

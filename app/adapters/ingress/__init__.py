@@ -45,3 +45,14 @@ class Route:
     upstreams: tuple[Upstream, ...]
     redirects: tuple[Redirect, ...] = ()
     limits: RequestLimits = field(default_factory=RequestLimits)
+
+
+@dataclass(frozen=True)
+class Media:
+    """A bucket of public media: what is asked of `host` is an object in `bucket` at `upstream`,
+    which anybody may read. Only GET and HEAD pass."""
+
+    host: str
+    bucket: str
+    upstream: Upstream
+    limits: RequestLimits = field(default_factory=RequestLimits)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.adapters.ingress import Redirect, RequestLimits, Route, Upstream
+from app.adapters.ingress import Media, Redirect, RequestLimits, Route, Upstream
 from app.errors import Invalid
 
 ENTRY_POINT = "web"
@@ -34,9 +34,32 @@ _MARKER_PRIORITY, _SITE_PRIORITY = 1000, 100
 # An upstream that closes idle connections after 2 s or more (gunicorn 2, uWSGI 4, Node 5) never
 # closes one just as Traefik sends a POST on it: such a POST could not be repeated.
 _IDLE_UPSTREAM = "1s"
+_MEDIA_HEADERS = "media-headers"
+# A bucket answers what anybody may know: a key that somebody sends along must not get more. What
+# the server says of itself stays inside. Uploaded files are what they were said to be, no page.
+_MEDIA = {
+    "customRequestHeaders": {"Authorization": "", "X-Amz-Security-Token": ""},
+    "customResponseHeaders": {
+        "Server": "",
+        "Seaweed-X-Amz-Owner": "",
+        "Seaweed-X-Amz-Etag": "",
+        "X-Amz-Request-Id": "",
+        "X-Content-Type-Options": "nosniff",
+    },
+}
+# Queries by which the embedded server lets anybody choose an answer's headers, so that a text
+# becomes a page (measured; Amazon's own refuses them without a signature).
+_CHOSEN_HEADERS = "type disposition encoding language".split()
+_MEDIA_QUERIES = (
+    *(f"response-content-{name}" for name in _CHOSEN_HEADERS),
+    "response-cache-control",
+    "response-expires",
+)
 
 
-def render(routes: Sequence[Route], version: int, probe_host: str) -> dict[str, Any]:
+def render(
+    routes: Sequence[Route], version: int, probe_host: str, media: Sequence[Media] = ()
+) -> dict[str, Any]:
     """The dynamic configuration for Traefik's HTTP provider, on entry point `web`.
 
     `probe_host` is an unguessable host; the answer to it carries `version` in `X-Feed-Version`.
@@ -47,6 +70,8 @@ def render(routes: Sequence[Route], version: int, probe_host: str) -> dict[str, 
     parts.add_marker(check_host(probe_host), version)
     for route in routes:
         parts.add_route(route)
+    for bucket in media:
+        parts.add_media(bucket)
     return parts.document()
 
 
@@ -151,6 +176,25 @@ class _Parts:
                 self._add_router(name, rule, _SITE_PRIORITY, AGENT_SERVICE)
         for number, redirect in enumerate(route.redirects):
             self._add_redirect(f"{name}.{number}", redirect)
+
+    def add_media(self, media: Media) -> None:
+        """The router of a public bucket: its objects stand below its name on the server."""
+        name = f"media-{_check_name(media.bucket)}"
+        if name in self._services:
+            raise Invalid(f"Two buckets are named “{media.bucket}”.")
+        self._services[name] = {
+            "loadBalancer": {
+                "servers": [{"url": _upstream_url(media.upstream)}],
+                "passHostHeader": False,
+                "serversTransport": self._transport(media.limits),
+            }
+        }
+        self._middlewares[name] = {"addPrefix": {"prefix": f"/{media.bucket}"}}
+        self._middlewares[_MEDIA_HEADERS] = {"headers": _MEDIA}
+        rule = f"{_host_rule([media.host])} && (Method(`GET`) || Method(`HEAD`))"
+        rule += "".join(f" && !QueryRegexp(`{query}`, `.*`)" for query in _MEDIA_QUERIES)
+        used = (self._limits(media.limits), _MEDIA_HEADERS, name)
+        self._add_router(name, rule, _SITE_PRIORITY, name, *used)
 
     def document(self) -> dict[str, Any]:
         http = {

@@ -1,0 +1,140 @@
+"""Services in memory, for tests of everything above them. They can be told to fail."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from app.adapters.services import (
+    Content,
+    Contents,
+    Facts,
+    Order,
+    Server,
+    ServiceKind,
+    Usage,
+)
+from app.errors import Invalid, Unavailable
+
+CONTENTS = {
+    ServiceKind.POSTGRESQL: Content.DATABASE,
+    ServiceKind.MYSQL: Content.DATABASE,
+    ServiceKind.OBJECT_STORAGE: Content.MEDIA,
+}
+VERSIONS = {ServiceKind.POSTGRESQL: ("15", "18")}
+VARIABLES = {
+    ServiceKind.POSTGRESQL: "DATABASE_DSN",
+    ServiceKind.MYSQL: "DATABASE_DSN",
+    ServiceKind.OBJECT_STORAGE: "STORAGE_DSN",
+    ServiceKind.RABBITMQ: "AMQP_BROKER_URL",
+    ServiceKind.REDIS: "CACHE_URL",
+    ServiceKind.SEARCH: "HAYSTACK_URL",
+}
+
+
+@dataclass
+class FakeBackend:
+    """Keeps rows of text by table for each instance. `failures` maps the name of a question to
+    the sentence with which it is refused, until the test takes it out again."""
+
+    kind: ServiceKind
+    data: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """Tables of each instance, by its key."""
+    running: set[str] = field(default_factory=set)
+    attached: set[tuple[str, str]] = field(default_factory=set)
+    """Key of the instance, and the network."""
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> Content | None:
+        return CONTENTS.get(self.kind)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        return VERSIONS.get(self.kind, ("1",))
+
+    def start(self, server: Server) -> None:
+        self._refuse("start")
+        self.running.add(server.key)
+
+    def stop(self, server: Server) -> None:
+        self.running.discard(server.key)
+
+    def remove(self, server: Server) -> None:
+        self._refuse("remove")
+        self.running.discard(server.key)
+
+    def provision(self, server: Server, order: Order) -> Facts:
+        self._refuse("provision")
+        if server.key not in self.running:
+            raise Unavailable("The server does not answer.")
+        self.data.setdefault(order.key, {})
+        return {"key": order.key, "host": f"{self.kind}.example", "password": order.password}
+
+    def attach(self, server: Server, facts: Facts, network: str) -> None:
+        self._refuse("attach")
+        self.attached.add((facts["key"], network))
+
+    def detach(self, server: Server, facts: Facts, network: str) -> None:
+        self._refuse("detach")
+        self.attached.discard((facts["key"], network))
+
+    def variables(self, prefix: str, facts: Facts) -> dict[str, str]:
+        url = f"{self.kind}://{facts['key']}:{facts['password']}@{facts['host']}/{facts['key']}"
+        found = {f"{prefix}_{VARIABLES[self.kind]}": url}
+        if prefix == "DEFAULT" and self.content == Content.DATABASE:
+            found["DATABASE_URL"] = url
+        return found
+
+    def usage(self, server: Server, facts: Facts) -> Usage:
+        self._refuse("usage")
+        rows = [row for table in self._of(facts).values() for row in table]
+        return Usage(bytes=sum(map(len, rows)), connections=0, objects=len(rows))
+
+    def contents(self, server: Server, facts: Facts) -> Contents:
+        self._refuse("contents")
+        return Contents({name: len(rows) for name, rows in self._of(facts).items()})
+
+    def backup(self, server: Server, facts: Facts, sink: BinaryIO) -> Contents:
+        self._refuse("backup")
+        sink.write(json.dumps({"kind": self.kind, "tables": self._of(facts)}).encode())
+        return self.contents(server, facts)
+
+    def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
+        self._refuse("restore")
+        try:
+            found = json.loads(source.read())
+        except ValueError as error:
+            raise Invalid("The backup is damaged.") from error
+        if found["kind"] != self.kind:
+            raise Invalid(f"This is a backup of {found['kind']}.")
+        self.data[facts["key"]] = found["tables"]
+
+    def deprovision(self, server: Server, key: str, facts: Facts) -> None:
+        self._refuse("deprovision")
+        self.data.pop(key, None)
+        self.attached = {pair for pair in self.attached if pair[0] != key}
+
+    def _of(self, facts: Facts) -> dict[str, list[str]]:
+        try:
+            return self.data[facts["key"]]
+        except KeyError as error:
+            raise Unavailable("The server has no such instance.") from error
+
+    def _refuse(self, question: str) -> None:
+        if question in self.failures:
+            raise Unavailable(self.failures[question])
+
+
+class FakeBackends:
+    """One fake a kind."""
+
+    def __init__(self) -> None:
+        self._made = {kind: FakeBackend(kind) for kind in ServiceKind}
+
+    def of(self, kind: ServiceKind) -> FakeBackend:
+        return self._made[kind]
+
+    def variables(self, kind: ServiceKind, prefix: str, facts: Facts) -> dict[str, str]:
+        return self._made[kind].variables(prefix, facts)

@@ -1,0 +1,277 @@
+"""The archive of a bucket: a tar that any tar opens, with a manifest as its last member.
+
+`media/<key>` holds an object; a key that is no safe path stands at `media/.encoded/<its SHA-256>`
+instead. The true key is in the manifest always, and in the PAX header of an encoded one.
+`manifest.jsonl` has a line for each object in the order of the members. Pure: no server is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any, BinaryIO, Protocol
+
+from app.adapters.services import Contents
+from app.errors import Invalid
+
+MANIFEST = "manifest.jsonl"
+FOLDER = "media/"
+_ENCODED = ".encoded/"
+_KEY_HEADER = "MOONBASE.key"
+_PIECE = 1024 * 1024
+_LINE_LENGTH = 64 * 1024
+"""Of a manifest: a key has 1,024 bytes at most, its metadata 2 KB (S3's own limits)."""
+_PART_LENGTH = 255
+"""Bytes of one part of a path on the file systems people unpack on."""
+_HOSTILE = re.compile(r"[\x00-\x1f\x7f\\]")
+_DAMAGED = "The media archive is damaged: {}. Nothing was changed."
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object: a line of the manifest. `headers` are those S3 keeps with it, by S3's names."""
+
+    key: str
+    size: int
+    sha256: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def line(self) -> bytes:
+        return json.dumps(asdict(self), ensure_ascii=False).encode() + b"\n"
+
+
+class Tally:
+    """Counts objects; the digest does not depend on the order in which they came. It keeps 32
+    bytes of each, 3 MB for a hundred thousand."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._digests: list[bytes] = []
+
+    def add(self, entry: Entry) -> None:
+        self._bytes += entry.size
+        said = f"{entry.key}\0{entry.size}\0{entry.sha256}".encode(errors="surrogatepass")
+        self._digests.append(hashlib.sha256(said).digest())
+
+    def contents(self) -> Contents:
+        self._digests.sort()
+        digest = hashlib.sha256(b"".join(self._digests)).hexdigest()
+        return Contents({"objects": len(self._digests), "bytes": self._bytes}, digest)
+
+
+def member_name(key: str) -> str:
+    """Where the object stands in the tar: a relative path inside of `media/`, whatever the key."""
+    if _is_safe_path(key):
+        return FOLDER + key
+    encoded = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+    return f"{FOLDER}{_ENCODED}{encoded}"
+
+
+def _is_safe_path(key: str) -> bool:
+    parts = key.split("/")
+    return (
+        not _HOSTILE.search(key)
+        and not key.startswith(_ENCODED)
+        and not re.match(r"[A-Za-z]:", key)
+        and all(part not in ("", ".", "..") for part in parts)
+        and all(len(part.encode(errors="replace")) <= _PART_LENGTH for part in parts)
+    )
+
+
+class Readable(Protocol):
+    """What has content to be read in pieces."""
+
+    def read(self, length: int = ..., /) -> bytes: ...
+
+
+class HashingReader:
+    """Reads `source` and knows afterwards how much and what it was."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def read(self, length: int = -1, /) -> bytes:
+        piece = self._source.read(length)
+        self._hash.update(piece)
+        self.size += len(piece)
+        return piece
+
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+class ArchiveWriter:
+    """Writes members as they come. Close it with `finish`, which writes the manifest."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._tar = tarfile.open(  # noqa: SIM115 - closed by `finish`
+            fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_PIECE
+        )
+        self._manifest = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `finish`
+        self._tally = Tally()
+
+    def add(self, entry: Entry, content: Readable, modified: float) -> None:
+        """Write an object of known size; its hash is found while it is read."""
+        reader = HashingReader(content)
+        self._write(member_name(entry.key), entry.key, entry.size, reader, modified)
+        whole = Entry(entry.key, entry.size, reader.sha256(), entry.headers, entry.metadata)
+        self._manifest.write(whole.line())
+        self._tally.add(whole)
+
+    def finish(self) -> Contents:
+        """Write the manifest and the end of the tar; what was written, counted."""
+        size = self._manifest.tell()
+        self._manifest.seek(0)
+        self._write(MANIFEST, MANIFEST, size, self._manifest, 0)
+        self._tar.close()
+        self._manifest.close()
+        return self._tally.contents()
+
+    def abandon(self) -> None:
+        """Write no more. Else the library would write the end of a tar when it is forgotten."""
+        self._tar.fileobj.closed = True  # type: ignore[attr-defined]
+        self._manifest.close()
+
+    def _write(self, name: str, key: str, size: int, content: Readable, modified: float) -> None:
+        member = tarfile.TarInfo(name)
+        member.size, member.mtime, member.mode = size, int(modified), 0o644
+        if name not in (FOLDER + key, key):
+            member.pax_headers = {_KEY_HEADER: key}
+        self._tar.addfile(member, content)
+        # The library would remember every member, for a list that nobody asks for.
+        self._tar.members = []  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Member:
+    """An object on its way out of an archive, to be read before the next one is asked for.
+    `number` counts from 0. What its content is comes out when the archive ends."""
+
+    number: int
+    size: int
+    content: HashingReader
+
+
+class _Counting:
+    """Passes on what `source` has, and knows how much that was."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self.size = 0
+
+    def read(self, length: int = -1, /) -> bytes:
+        piece = self._source.read(length)
+        self.size += len(piece)
+        return piece
+
+
+class ArchiveReader:
+    """Reads an archive once from its beginning, in any source. `members` goes over the objects;
+    when it ends without `Invalid`, all of it was whole, and `entries` tells the manifest."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = _Counting(source)
+        self._seen = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._manifest = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+
+    def close(self) -> None:
+        self._seen.close()
+        self._manifest.close()
+
+    def members(self) -> Iterator[Member]:
+        """Raises `Invalid` for anything that `ArchiveWriter` does not write."""
+        source: Any = self._source
+        with _damage_told(), tarfile.open(fileobj=source, mode="r|", bufsize=_PIECE) as tar:
+            yield from self._objects(tar)
+            # To its very end: that is where an encrypted source proves what it was.
+            while self._source.read(_PIECE):
+                pass
+            if self._source.size % tarfile.RECORDSIZE:
+                raise Invalid(_DAMAGED.format("its end is missing"))
+            self._compare()
+
+    def _objects(self, tar: tarfile.TarFile) -> Iterator[Member]:
+        number = 0
+        while (found := tar.next()) is not None:
+            tar.members = []  # type: ignore[attr-defined]
+            content = tar.extractfile(found) if found.isreg() else None
+            if content is None:
+                raise Invalid(_DAMAGED.format(f"“{found.name[:80]}” is not a file"))
+            if found.name == MANIFEST:
+                _copy(content, self._manifest)
+                if tar.next() is not None:
+                    raise Invalid(_DAMAGED.format("something follows its manifest"))
+                return
+            reader = _MemberReader(content)
+            yield Member(number, found.size, reader)
+            while reader.read(_PIECE):
+                pass
+            seen = {"name": found.name, "size": reader.size, "sha256": reader.sha256()}
+            self._seen.write(json.dumps(seen).encode() + b"\n")
+            number += 1
+        raise Invalid(_DAMAGED.format("its end is missing"))
+
+    def _compare(self) -> None:
+        """Hold the manifest against what was read, line by line."""
+        self._seen.seek(0)
+        for entry in self.entries():
+            line = self._seen.readline()
+            seen = json.loads(line) if line else None
+            if seen != {
+                "name": member_name(entry.key),
+                "size": entry.size,
+                "sha256": entry.sha256,
+            }:
+                raise Invalid(_DAMAGED.format(f"“{entry.key[:80]}” is not what it was"))
+        if self._seen.readline():
+            raise Invalid(_DAMAGED.format("its manifest is too short"))
+
+    def entries(self) -> Iterator[Entry]:
+        """The manifest, once `members` has ended; in the order of the members."""
+        self._manifest.seek(0)
+        while line := self._manifest.readline(_LINE_LENGTH):
+            yield _parse(line)
+
+
+class _MemberReader(HashingReader):
+    """Is read outside of `members`, and must tell the same of damage."""
+
+    def read(self, length: int = -1, /) -> bytes:
+        with _damage_told():
+            return super().read(length)
+
+
+def _parse(line: bytes) -> Entry:
+    try:
+        found = json.loads(line)
+        key, size, sha256 = found["key"], found["size"], found["sha256"]
+        headers, metadata = found["headers"], found["metadata"]
+        texts = (key, sha256, *headers, *headers.values(), *metadata, *metadata.values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Invalid(_DAMAGED.format("its manifest cannot be read")) from error
+    if not all(isinstance(text, str) for text in texts) or type(size) is not int:
+        raise Invalid(_DAMAGED.format("its manifest cannot be read"))
+    return Entry(key, size, sha256, headers, metadata)
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    # tarfile raises what it stumbles over: its own errors, of `struct`, of numbers, of text.
+    try:
+        yield
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise Invalid(_DAMAGED.format("it is no whole tar")) from error
+
+
+def _copy(source: Readable, target: IO[bytes]) -> None:
+    while piece := source.read(_PIECE):
+        target.write(piece)

@@ -1,0 +1,242 @@
+"""Dumps of a PostgreSQL database, and putting one in the place of what is there."""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import psycopg
+from psycopg import IsolationLevel, errors
+from psycopg.sql import SQL, Identifier
+
+from app.adapters.engine import Engine
+from app.adapters.services import Contents
+from app.adapters.services.postgresql_sql import (
+    NEW,
+    OLD,
+    PORT,
+    RESTORER,
+    Connection,
+    Login,
+    count_rows,
+    drop_database,
+    drop_role,
+    ensure_database,
+    ensure_role,
+    furnish_database,
+    refuse_missing_extensions,
+    swap_databases,
+)
+from app.errors import Invalid, PanelError, Unavailable
+
+# A dump runs at 20-50 MB a second; this leaves room for 100 GB.
+_DUMP_SECONDS = 2 * 3600
+# Each try waits five seconds for sessions to end.
+_SWAP_TRIES = 6
+_DAMAGED = "The backup is damaged, or is no dump of PostgreSQL."
+# What a dump says of itself in the beginning of its list.
+_FROM = re.compile(r"^; +Dumped from database version: (\d+)", re.MULTILINE)
+_EXTENSION = re.compile(r"^\d+; \d+ \d+ EXTENSION - (\S+)", re.MULTILINE)
+# Made by us in the new database, or there from the start: a site's role may not make them.
+_OURS = re.compile(
+    r"^\d+; \d+ \d+ (EXTENSION - |COMMENT - EXTENSION |SCHEMA - public |COMMENT - SCHEMA public )"
+)
+_BROKEN_OFF = ("could not read from input file", "could not find block", "could not uncompress")
+_KILLED = (None, 137, 143)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """A container with the programs, a folder in it with room for a dump, and for a server
+    elsewhere how they come to it; without `login` they come by the socket as administrator."""
+
+    engine: Engine
+    container: str
+    folder: str
+    server: str
+    login: Login | None = None
+
+    def run(
+        self,
+        *words: str,
+        source: BinaryIO | None = None,
+        sink: BinaryIO | None = None,
+        password: str = "",
+    ) -> tuple[int | None, str]:
+        """Exit code and the end of what was said. `password` is for another than the
+        administrator."""
+        variables = self._variables(password)
+        done = self.engine.execute(self.container, words, variables, _DUMP_SECONDS, source, sink)
+        if done.timed_out:
+            raise Unavailable(f"{self.server} took longer than {_DUMP_SECONDS // 3600} hours.")
+        return done.exit_code, done.errors
+
+    def write(self, path: str, source: BinaryIO) -> None:
+        """Make a file beside the programs."""
+        code, said = self.run("sh", "-c", 'umask 077; cat > "$1"', "sh", path, source=source)
+        if code in _KILLED:
+            raise Unavailable(f"{self.server} went away.")
+        if code != 0:
+            raise Unavailable(f"{self.server} has no room for the backup: {last_line(said)}")
+
+    def _variables(self, password: str) -> dict[str, str]:
+        # In the environment of the command alone: everybody may read command lines.
+        if self.login is None:
+            return {"PGPASSWORD": password} if password else {}
+        return {
+            "PGHOST": self.login.host,
+            "PGPORT": str(self.login.port),
+            "PGUSER": self.login.user,
+            "PGPASSWORD": password or self.login.password,
+            "PGSSLMODE": self.login.tls,
+        }
+
+
+def write_dump(connection: Connection, tools: Tools, key: str, sink: BinaryIO) -> Contents:
+    """Dump the database `connection` is to; the rows counted are those that are dumped.
+
+    Counting locks the tables against being emptied between the two, as a site's sessions do.
+    """
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    with connection.transaction():
+        snapshot = str(connection.execute("SELECT pg_export_snapshot()").fetchall()[0][0])
+        counts = count_rows(connection)
+        options = ("--format=custom", "--no-owner", "--no-acl", f"--snapshot={snapshot}")
+        code, said = tools.run("pg_dump", *options, f"--dbname={key}", sink=sink)
+        # The transaction ends well only if the server was there all along.
+        connection.execute("SELECT 1")
+    if code != 0:
+        raise Unavailable(f"The database cannot be dumped: {last_line(said)}")
+    return Contents(counts)
+
+
+class Restoring:
+    """One dump on its way into one instance. What fails before the swap leaves that as it was.
+
+    The dump is somebody's SQL: it is run by a role that owns the new database and nothing else,
+    not by the administrator. The role is not the site's own, whose sixty connections may all be
+    in use.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        connect: Callable[[str], AbstractContextManager[Connection]],
+        tools: Tools,
+        key: str,
+        allowed: frozenset[str],
+    ) -> None:
+        self._connection, self._connect, self._tools = connection, connect, tools
+        self._key, self._new, self._restorer = key, key + NEW, key + RESTORER
+        self._allowed = allowed
+        self._file = f"{tools.folder}/{key}.dump"
+        self._list = f"{tools.folder}/{key}.list"
+
+    def run(self, source: BinaryIO) -> None:
+        """Take the dump in whole, look at it, fill a new database with it, swap."""
+        try:
+            extensions = self._take_in(source)
+            self._fill(extensions)
+            self._swap()
+        finally:
+            self._clean_up()
+
+    def _take_in(self, source: BinaryIO) -> list[str]:
+        """The extensions the dump wants. Raises `Invalid` for one that cannot be restored here."""
+        self._tools.write(self._file, source)
+        listed = io.BytesIO()
+        code, said = self._tools.run(
+            "pg_restore", "--format=custom", "--list", self._file, sink=listed
+        )
+        if code != 0:
+            self._see_server()
+        if "unsupported version" in said:
+            raise Invalid("The backup was made by a newer version of PostgreSQL.")
+        text = listed.getvalue().decode(errors="replace")
+        made_by = _FROM.search(text)
+        if code != 0 or made_by is None:
+            raise Invalid(_DAMAGED)
+        major = self._connection.info.server_version // 10_000
+        if int(made_by[1]) > major:
+            raise Invalid(f"The backup is of PostgreSQL {made_by[1]}, which is newer.")
+        extensions = [name for name in _EXTENSION.findall(text) if name != "plpgsql"]
+        if foreign := sorted(set(extensions) - self._allowed):
+            raise Invalid(f"The backup needs the extension “{foreign[0]}”, which is not allowed.")
+        refuse_missing_extensions(self._connection, extensions, self._tools.server)
+        kept = [line for line in text.splitlines() if not _OURS.match(line)]
+        self._tools.write(self._list, io.BytesIO("\n".join(kept).encode()))
+        return extensions
+
+    def _fill(self, extensions: list[str]) -> None:
+        self._drop_new()
+        password = secrets.token_urlsafe(24)
+        ensure_role(self._connection, self._restorer, password, connections=2)
+        ensure_database(self._connection, self._new, self._restorer)
+        with self._connect(self._new) as inside:
+            furnish_database(inside, self._restorer, extensions)
+        host = self._tools.login.host if self._tools.login else "127.0.0.1"
+        port = self._tools.login.port if self._tools.login else PORT
+        options = ("--no-owner", "--no-acl", "--exit-on-error", f"--use-list={self._list}")
+        target = f"host={host} port={port} user={self._restorer} dbname={self._new}"
+        words = ("pg_restore", "--format=custom", *options, f"--dbname={target}", self._file)
+        code, said = self._tools.run(*words, password=password)
+        if code != 0:
+            self._see_server()
+        if any(words in said for words in _BROKEN_OFF):
+            raise Invalid(_DAMAGED)
+        if code != 0:
+            raise Invalid(f"The backup cannot be restored: {last_line(said)}")
+        self._hand_over()
+
+    def _see_server(self) -> None:
+        """Raises `Unavailable` when the server ended meanwhile: whatever failed, failed by that,
+        and the backup may be good."""
+        self._connection.execute("SELECT 1")
+
+    def _hand_over(self) -> None:
+        words = {
+            "new": Identifier(self._new),
+            "from": Identifier(self._restorer),
+            "to": Identifier(self._key),
+        }
+        with self._connect(self._new) as inside:
+            inside.execute(SQL("REASSIGN OWNED BY {from} TO {to}").format(**words))
+            inside.execute(SQL("ALTER DATABASE {new} OWNER TO {to}").format(**words))
+            inside.execute(SQL("DROP OWNED BY {from}").format(**words))
+            furnish_database(inside, self._key, ())
+
+    def _swap(self) -> None:
+        drop_database(self._connection, self._key + OLD)
+        for left in reversed(range(_SWAP_TRIES)):
+            try:
+                return swap_databases(self._connection, self._key)
+            except errors.ObjectInUse:
+                if not left:
+                    raise
+        return None
+
+    def _clean_up(self) -> None:
+        """Nothing of it stays, on whichever way it ended; the next one cleans up after a worker
+        that died."""
+        with suppress(psycopg.Error, PanelError):
+            self._tools.run("rm", "-f", self._file, self._list)
+        with suppress(psycopg.Error, PanelError):
+            self._drop_new()
+            # After the swap, so with the data that was replaced.
+            drop_database(self._connection, self._key + OLD)
+
+    def _drop_new(self) -> None:
+        drop_database(self._connection, self._new)
+        drop_role(self._connection, self._restorer)
+
+
+def last_line(said: str) -> str:
+    """The end of what a program said, for a sentence."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "no reason given."
