@@ -11,22 +11,27 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy.orm import configure_mappers
 
-from app import keyrings
+from app import keyrings, seals
+from app.adapters.backup_store import BackupStore
 from app.adapters.engine import Engine
 from app.adapters.git import RepositoryStore
 from app.adapters.image_builder import ImageBuilder
 from app.adapters.job_queue import JobQueue
 from app.adapters.mail import Mailer
 from app.adapters.outbound import Outbound
+from app.adapters.services import Backends
+from app.backups import jobs as backups_jobs
 from app.config import Settings
+from app.cron import jobs as cron_jobs
 from app.deployments import jobs as deployments_jobs
 from app.extensions import db
 from app.installation import EXTENSION, Adapters, Installation
 from app.lifecycle import jobs as lifecycle_jobs
 from app.mails import jobs as mails_jobs
+from app.services import jobs as services_jobs
 
 ROOT = Path(__file__).parent.parent
-JOBS = (deployments_jobs, lifecycle_jobs, mails_jobs)
+JOBS = (backups_jobs, cron_jobs, deployments_jobs, lifecycle_jobs, mails_jobs, services_jobs)
 """Rooms whose jobs listen to signals: imported so that they do in every process."""
 
 
@@ -47,6 +52,9 @@ def create_background_app(
     app.config["TESTING"] = settings.is_testing
     ring = keyrings.KeyRing.kept_in(settings.data_dir / "secrets" / "site.keys")
     app.extensions[keyrings.EXTENSION] = ring
+    app.extensions[seals.EXTENSION] = seals.Seal(
+        settings.data_dir / "secrets", settings.operator_keys_file
+    )
     app.extensions[EXTENSION] = Installation(settings, adapters or real_adapters(settings))
     db.init_app(app)
     # Now rather than at the first query: a worker's children and gunicorn's inherit it ready-made.
@@ -107,6 +115,22 @@ class RealAdapters:
         from app.adapters.outbound.direct import DirectOutbound
 
         return DirectOutbound(self._settings.dns_resolver, self._settings.outbound_networks)
+
+    @cached_property
+    def services(self) -> Backends:
+        from app.adapters.services.all_kinds import AllKinds
+
+        return AllKinds(self.engine, self._settings)
+
+    @cached_property
+    def backup_store(self) -> BackupStore:
+        if self._settings.backup_url:
+            from app.adapters.backup_store.s3 import S3Store
+
+            return S3Store(self._settings.backup_url)
+        from app.adapters.backup_store.folder import FolderStore
+
+        return FolderStore(self._settings.data_dir / "backups")
 
     def load(self) -> None:
         """Make all of them now, for a process that forks: its children share what is loaded."""

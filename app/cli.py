@@ -33,12 +33,16 @@ from app.lifecycle.operations import NewApplication, create_application
 from app.mails.commands import mail
 from app.organisations.operations import sign_up
 from app.organisations.queries import find_member, find_organisation
+from app.panel_backups.commands import backup, backup_key, restore
 from app.permissions import Scope
 from app.plans.operations import seed_plans
 from app.platform_status.commands import incident, operator
 from app.regions.operations import seed_regions
 from app.routes.operations import seed_feed
 from app.schema import upgrade_schema
+from app.seals import present_seal
+from app.services.commands import service_server
+from app.services.servers import seed_servers
 from app.transactions import unit_of_work
 
 
@@ -57,8 +61,10 @@ user = AppGroup("user", help="People.")
 token = AppGroup("token", help="Access tokens.")
 key = AppGroup("key", help="SSH keys.")
 application = AppGroup("application", help="Applications.")
-for group in (user, token, key, application, audit, keys, incident, operator, mail):
+for group in (user, token, key, application, audit, keys, incident, operator, mail, service_server):
     panel.add_command(group)
+for command in (backup, backup_key, restore):
+    panel.add_command(command)
 
 LOCAL_NODE = "local"
 
@@ -77,11 +83,13 @@ def migrate() -> None:
     """Bring the database to the newest schema and add the rows every installation has."""
     settings = installation().settings
     upgrade_schema(settings)
+    present_seal().ensure()
     node_token = kept_secret(settings.data_dir / "secrets" / "ingress.token")
     with unit_of_work():
         seed_regions(settings.network_pool)
         seed_plans()
         publish_plugins()
+        seed_servers()
         seed_chain()
         seed_feed(LOCAL_NODE, node_token)
 

@@ -36,9 +36,12 @@ class Times:
     drain: float = 3
     """Old containers keep serving this long after the switch (measured: still drain >= 3 s)."""
     stop_grace: float = 10
+    process_watch: float = 2
+    """A process that ends within this time after its start is told of in the deployment."""
     scheduler: float = 5
     reconcile: float = 10
     trash: float = 7 * 24 * 3600  # checklist Part 2, "deletion": 7 days, then irreversible
+    copy: float = 30 * 60  # "copying data from another environment", L5945
     stream: float = 10 * 60
     """A live page is asked to connect again after this long, so that no thread is held for ever."""
 
@@ -63,17 +66,24 @@ class Settings:
     """The ingress agent's, with its pages on the next one; 0 means two after the panel's."""
     panel_host: str = LOOPBACK_NAME
     platform_domain: str = LOOPBACK_NAME
+    operator_keys: str = ""
+    """Path of the keys that only workers may read; empty: `secrets/operator.keys`. In containers,
+    whose users are all the same, they are a folder that only the worker's has."""
     docker_url: str = "unix:///var/run/docker.sock"
     network_pool: str = ""
     """Where sites' networks come from, e.g. `10.213.0.0/16`; empty: a free one is found once."""
-    network_prefix: int = 27
-    """29 addresses per environment: Live's containers twice over during a switch."""
+    network_prefix: int = 26
+    """61 addresses per environment: 30 for its web containers, Live's twice over during a switch;
+    31 for processes beside them, one-off containers and the servers it uses. Environments keep
+    the subnet they were given under another setting."""
     push_bytes: int = 2 * 1024**3  # "Push and pull of database and media: 2 GB", L5968
     addon_bytes: int = 50 * 1024**2
     """Of an addon's archive, compressed."""
     deployment_log_bytes: int = 20 * 1024**2
     runtime_log_bytes: int = 50 * 1024**2
     images_kept: int = 3
+    cron_runs_at_once: int = 32
+    """Of cron jobs, over all sites; what is due beyond these waits for its turn."""
     sign_up_is_open: bool | None = None
     """Whether strangers may make accounts. Not said: only while the panel's host is localhost."""
     streams_per_person: int = 8
@@ -95,8 +105,13 @@ class Settings:
     machine's own resolver."""
     outbound_networks: str = ""
     """Private networks that may be connected to, e.g. `10.1.0.0/16, fd00::/8`; others are not."""
+    postgresql_extensions: str = "hstore, unaccent, pg_trgm, citext, uuid-ossp, pgcrypto, postgis"
+    """What sites may choose from; one that the server does not have is named when it fails."""
     mail_url: str = ""
     """`smtp://…` or `smtps://…`; empty: letters are written to `mail/` in the data directory."""
+    backup_url: str = ""
+    """Where backups lie: `s3://KEY:SECRET@HOST[:PORT]/BUCKET[/PREFIX]`, with `?region=…` and
+    `&tls=no`; empty: `backups/` in the data directory."""
     mail_sender: str = ""
     """Who mails come from; empty: `moonbase@` the panel's host."""
     proxies: int = 0
@@ -185,6 +200,10 @@ class Settings:
     def panel_name(self) -> str:
         """What mails call this panel, to tell it from another one a person may use."""
         return f"Moonbase at {self.panel_host}"
+
+    @property
+    def operator_keys_file(self) -> Path:
+        return Path(self.operator_keys or self.data_dir / "secrets" / "operator.keys")
 
     @property
     def uses_sqlite(self) -> bool:

@@ -21,7 +21,12 @@ from app.addons.marketplace_views import blueprint as marketplace_blueprint
 from app.addons.version_views import blueprint as addon_versions_blueprint
 from app.applications.views import blueprint as applications_blueprint
 from app.background import create_background_app
+from app.backups.download_views import blueprint as downloads_blueprint
+from app.backups.restore_views import blueprint as restoring_blueprint
+from app.backups.site_views import blueprint as site_backups_blueprint
+from app.backups.views import blueprint as backups_blueprint
 from app.config import Settings
+from app.cron.views import blueprint as cron_blueprint
 from app.deployments.environment_views import blueprint as environments_blueprint
 from app.deployments.views import blueprint as deployments_blueprint
 from app.errors import PanelError
@@ -29,6 +34,7 @@ from app.installation import EXTENSION, Adapters
 from app.lifecycle.account_views import blueprint as account_deletion_blueprint
 from app.lifecycle.environment_views import blueprint as new_environment_blueprint
 from app.lifecycle.organisation_views import blueprint as ownership_blueprint
+from app.lifecycle.service_views import blueprint as service_trash_blueprint
 from app.lifecycle.trash_views import blueprint as trash_blueprint
 from app.lifecycle.views import blueprint as lifecycle_blueprint
 from app.organisations.audit_views import blueprint as audit_blueprint
@@ -40,6 +46,7 @@ from app.overview.search_views import blueprint as search_blueprint
 from app.overview.site_views import blueprint as sites_blueprint
 from app.overview.views import blueprint as overview_blueprint
 from app.platform_status.operator_views import blueprint as operator_blueprint
+from app.platform_status.server_views import blueprint as service_servers_blueprint
 from app.platform_status.views import blueprint as status_blueprint
 from app.publishing.flavour_views import blueprint as flavours_blueprint
 from app.publishing.views import application_pages, site_pages
@@ -48,9 +55,11 @@ from app.routes.domain_views import blueprint as domains_blueprint
 from app.routes.views import blueprint as routes_blueprint
 from app.runtime.brought import EXTENSION as BROUGHT
 from app.runtime.views import blueprint as runtime_blueprint
+from app.services.views import blueprint as services_blueprint
 from app.web.extensions import babel, csrf, limiter, login_manager
 from app.web.frame import install_frame
 from app.web.languages import choose_language
+from app.workers.views import blueprint as workers_blueprint
 
 PAGES = (
     accounts_blueprint,
@@ -75,7 +84,15 @@ PAGES = (
     environments_blueprint,
     runtime_blueprint,
     domains_blueprint,
+    services_blueprint,
+    service_trash_blueprint,
     deployments_blueprint,
+    backups_blueprint,
+    restoring_blueprint,
+    downloads_blueprint,
+    site_backups_blueprint,
+    cron_blueprint,
+    workers_blueprint,
     repositories_blueprint,
     flavours_blueprint,
     application_pages,
@@ -84,6 +101,7 @@ PAGES = (
     audit_blueprint,
     status_blueprint,
     operator_blueprint,
+    service_servers_blueprint,
 )
 FORM_BYTES = 2 * 1024**2
 LIMITS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}

@@ -7,12 +7,14 @@ from typing import Protocol, cast
 
 from flask import current_app
 
+from app.adapters.backup_store import BackupStore
 from app.adapters.engine import Engine
 from app.adapters.git import RepositoryStore
 from app.adapters.image_builder import ImageBuilder
 from app.adapters.job_queue import JobQueue
 from app.adapters.mail import Mailer
 from app.adapters.outbound import Outbound
+from app.adapters.services import Backends
 from app.config import Settings
 
 EXTENSION = "moonbase"
@@ -39,6 +41,12 @@ class Adapters(Protocol):
     @property
     def outbound(self) -> Outbound: ...
 
+    @property
+    def services(self) -> Backends: ...
+
+    @property
+    def backup_store(self) -> BackupStore: ...
+
 
 @dataclass(frozen=True)
 class GivenAdapters:
@@ -50,6 +58,8 @@ class GivenAdapters:
     job_queue: JobQueue
     mailer: Mailer
     outbound: Outbound
+    services: Backends
+    backup_store: BackupStore
 
 
 @dataclass(frozen=True)

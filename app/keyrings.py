@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -99,23 +99,23 @@ def _state_of(path: Path) -> tuple[int, ...]:
 
 def add_key(path: Path) -> int:
     """Put a new key in front of the ring in `path`. Returns how many there are now."""
-    with _alone_with(path):
+    with alone_with(path):
         keys = path.read_text().split() if path.exists() else []
-        _replace(path, [Fernet.generate_key().decode(), *keys])
+        replace_keys(path, [Fernet.generate_key().decode(), *keys])
         return len(keys) + 1
 
 
 def drop_old_keys(path: Path) -> int:
     """Leave only the newest key in the ring in `path`. Returns how many went: what they alone
     open is lost with them."""
-    with _alone_with(path):
+    with alone_with(path):
         keys = path.read_text().split()
-        _replace(path, keys[:1])
+        replace_keys(path, keys[:1])
         return len(keys) - 1
 
 
 @contextmanager
-def _alone_with(path: Path) -> Iterator[None]:
+def alone_with(path: Path) -> Iterator[None]:
     """Two operators at once wait for each other: neither one's key is lost."""
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -126,12 +126,13 @@ def _alone_with(path: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def _replace(path: Path, keys: list[str]) -> None:
-    """Write the file anew in one step; owner, group and mode stay, and 0600 is the first mode."""
+def replace_keys(path: Path, keys: Sequence[str], first_mode: int = 0o600) -> None:
+    """Write the file anew in one step; owner, group and mode stay as they were."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600, exist_ok=False)
     with draft.open("w") as file:
+        os.fchmod(file.fileno(), first_mode)
         if path.exists():
             kept = path.stat()
             if os.geteuid() == 0:

@@ -73,6 +73,12 @@ def clean_environment_slug(text: str) -> str:
     return clean_slug(text, "slug", ENVIRONMENT_LENGTH)
 
 
+def media_host(bucket: str, platform_domain: str) -> str:
+    """Where the public media of a bucket are found: one label, so that one certificate fits all.
+    No environment is named `media`, so nobody's host is the same."""
+    return f"{bucket}--media.{platform_domain}"
+
+
 def suggest_slug(name: str) -> str:
     """A slug made from a name, perhaps empty: “Zoë’s Café” → `zoes-cafe`."""
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()

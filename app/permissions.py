@@ -42,6 +42,17 @@ class Permission(StrEnum):
     DEPLOYMENT_READ = "deployment.read"
     DEPLOYMENT_CREATE = "deployment.create"
     LOGS_READ = "logs.read"
+    SERVICES_READ = "services.read"
+    """Which services there are, their states and how much they hold; no secrets."""
+    SERVICES_UPDATE = "services.update"
+    BACKUPS_READ = "backups.read"
+    BACKUPS_CREATE = "backups.create"
+    """Take one, and ask somebody who may for a restore."""
+    BACKUPS_RESTORE = "backups.restore"
+    """Overwrite data by a backup's, delete backups, set their schedule."""
+    BACKUPS_DOWNLOAD = "backups.download"
+    CRON_UPDATE = "cron.update"
+    WORKERS_UPDATE = "workers.update"
     ADDONS_UPDATE = "addons.update"
     """Install, upgrade and remove addons in an application."""
     ADDON_CREATE = "addon.create"
@@ -83,7 +94,14 @@ class Access(StrEnum):
     COLLABORATOR = "collaborator"
 
 
-EDIT = frozenset({Permission.SITE_READ, Permission.CONTENT_UPDATE})
+EDIT = frozenset(
+    {
+        Permission.SITE_READ,
+        Permission.CONTENT_UPDATE,
+        Permission.BACKUPS_READ,
+        Permission.BACKUPS_CREATE,
+    }
+)
 LOOK = frozenset(
     {
         Permission.SITE_READ,
@@ -91,6 +109,8 @@ LOOK = frozenset(
         Permission.REPOSITORY_READ,
         Permission.DEPLOYMENT_READ,
         Permission.LOGS_READ,
+        Permission.SERVICES_READ,
+        Permission.BACKUPS_READ,
     }
 )
 WORK = LOOK | {
@@ -106,6 +126,12 @@ WORK = LOOK | {
     Permission.VARIABLES_UPDATE,
     Permission.DEPLOYMENT_CREATE,
     Permission.ADDONS_UPDATE,
+    Permission.SERVICES_UPDATE,
+    Permission.BACKUPS_CREATE,
+    Permission.BACKUPS_RESTORE,
+    Permission.BACKUPS_DOWNLOAD,
+    Permission.CRON_UPDATE,
+    Permission.WORKERS_UPDATE,
 }
 EVERYTHING = frozenset(Permission) - {Permission.INSTALLATION_OPERATE}
 OF_OWNERS = frozenset({Permission.ORGANISATION_UPDATE, Permission.ORGANISATION_DELETE})

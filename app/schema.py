@@ -15,9 +15,12 @@ from flask import current_app
 from flask_migrate import upgrade
 
 from app.config import Settings
+from app.errors import Conflict
 from app.extensions import db
 
 KEPT_COPIES = 3
+UNFINISHED = "restore.unfinished"
+"""In the data directory while a restore is under way; says of which backup."""
 
 
 def upgrade_schema(settings: Settings) -> Path | None:
@@ -27,6 +30,7 @@ def upgrade_schema(settings: Settings) -> Path | None:
     A migration that fails is rolled back by the database and its error raised: the old version
     of the code then runs on as before.
     """
+    require_whole(settings)
     present = _revision()
     wanted = ScriptDirectory(current_app.extensions["migrate"].directory).get_current_head()
     copy = None
@@ -37,6 +41,15 @@ def upgrade_schema(settings: Settings) -> Path | None:
         _forget_old_copies(file)
     upgrade()
     return copy
+
+
+def require_whole(settings: Settings) -> None:
+    """Raise `Conflict` while a restore of the panel is half done."""
+    if (settings.data_dir / UNFINISHED).exists():
+        raise Conflict(
+            "A restore of the panel was cut off: run “flask panel restore” with the same backup "
+            "again."
+        )
 
 
 def _revision() -> str | None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import sys
 import time
 
-from bench import addons, audit, deploy_overhead, matrix, memory, pages, search, zero_downtime
+from bench import (
+    addons,
+    audit,
+    backup,
+    cron,
+    deploy_overhead,
+    matrix,
+    memory,
+    pages,
+    restore,
+    search,
+    zero_downtime,
+)
 from bench.results import Result, print_results
 
 BENCHMARKS = {
@@ -17,6 +29,9 @@ BENCHMARKS = {
     "search": search.run,
     "audit": audit.run,
     "addons": addons.run,
+    "cron": cron.run,
+    "backup": backup.run,
+    "restore": restore.run,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,11 +21,13 @@ WHEELS = CACHE / "moonbase-bench-wheels"
 @contextmanager
 def running_installation(
     base_images: Sequence[str],
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[RunningPanel, PrivateEngine]]:
-    """A panel with the times of `make run` (none is shortened) and the base images it needs."""
+    """A panel with the times of `make run` (none is shortened) and the base images it needs. `more`
+    are variables it is started with."""
     with PrivateEngine() as engine, tempfile.TemporaryDirectory(prefix="moonbase-bench-") as folder:
         ensure(base_images, engine.client().api, PACKAGES)
-        panel = RunningPanel(Path(folder), engine.socket, engine.pool, times={})
+        panel = RunningPanel(Path(folder), engine.socket, engine.pool, times={}, more=more)
         try:
             yield panel.start(), engine
         finally:

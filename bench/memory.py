@@ -29,6 +29,7 @@ NAMES = (
     ("app.processes.asker", "asker"),
     ("app.processes.scheduler", "scheduler"),
     ("app.processes.observer", "observer"),
+    ("app.processes.cron", "cron"),
     ("app.processes.ssh", "ssh"),
     ("app.processes.ingress_agent", "ingress agent"),
     ("supervisord", "supervisors"),

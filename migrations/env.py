@@ -5,13 +5,14 @@ from alembic import context
 from flask import current_app
 
 import app.keyrings
+import app.seals
 
 database = current_app.extensions["migrate"].db
 
 
 def render_item(kind, thing, autogen_context):
     """Own column types are written as what they are in the database: migrations outlive them."""
-    if kind == "type" and isinstance(thing, app.keyrings.Encrypted):
+    if kind == "type" and isinstance(thing, (app.keyrings.Encrypted, app.seals.Sealed)):
         return "sa.Text()"
     if kind == "type" and isinstance(thing, sqlalchemy.Enum):
         return f"sa.String(length={thing.length})"

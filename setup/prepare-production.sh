@@ -11,7 +11,7 @@ panel=$1 platform=$2
 user=10001 # as in the Dockerfile
 
 umask 077
-mkdir -p secrets/panel
+mkdir -p secrets/panel secrets/operator # operator: the keys that only the worker sees
 random() { head -c 36 /dev/urandom | base64 | tr '+/' '-_'; }
 keep() { [ -s "secrets/$1" ] || cat >"secrets/$1"; }
 
@@ -28,7 +28,7 @@ if [ ! -s secrets/tls.crt ]; then
         -keyout secrets/tls.key -out secrets/tls.crt 2>/dev/null
 fi
 chmod 0711 secrets
-chown -R "$user:$user" secrets/panel
+chown -R "$user:$user" secrets/panel secrets/operator
 chown "$user:$user" secrets/database_url secrets/mail_url
 chmod 0640 secrets/tls.crt secrets/tls.key # root's group: "front" is root without its privileges
 if [ ! -e .env ]; then

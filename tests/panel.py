@@ -21,11 +21,13 @@ from werkzeug.serving import make_server
 from app.accounts.models import User
 from app.accounts.queries import find_user
 from app.accounts.sign_ins import Visitor, open_sign_in
+from app.adapters.backup_store.folder import FolderStore
 from app.adapters.git.store import DiskRepositoryStore
 from app.adapters.image_builder.fake import FakeImageBuilder
 from app.adapters.job_queue.fake import FakeJobQueue
 from app.adapters.mail.fake import FakeMailer
 from app.adapters.outbound.fake import FakeOutbound
+from app.adapters.services.fake import FakeBackends
 from app.addons.builtin import publish_plugins
 from app.applications.models import Application, Starter
 from app.applications.operations import add_collaborator
@@ -45,6 +47,8 @@ from app.permissions import Access, Role
 from app.plans.operations import seed_plans
 from app.regions.operations import seed_regions
 from app.routes.operations import seed_feed
+from app.seals import present_seal
+from app.services.servers import seed_servers
 from app.transactions import unit_of_work
 from tests.quick_routes import share_builders
 from tests.serving_engine import ServingEngine
@@ -69,6 +73,7 @@ QUICK = Times(
     node_alive=5,
     drain=0.02,
     stop_grace=1,
+    process_watch=0.05,
     stream=2,
 )
 
@@ -126,8 +131,17 @@ class Panel:
         self.queue = FakeJobQueue()
         self.mailer = FakeMailer()
         self.outbound = FakeOutbound()
+        self.services = FakeBackends()
+        self.backup_store = FolderStore(settings.data_dir / "backups")
         self.adapters = GivenAdapters(
-            self.engine, self.builder, self.store, self.queue, self.mailer, self.outbound
+            engine=self.engine,
+            image_builder=self.builder,
+            repositories=self.store,
+            job_queue=self.queue,
+            mailer=self.mailer,
+            outbound=self.outbound,
+            services=self.services,
+            backup_store=self.backup_store,
         )
         self.app = create_app(settings, self.adapters)
         TEMPLATES.mkdir(parents=True, exist_ok=True)
@@ -197,10 +211,12 @@ def build_schema(panel: Panel) -> None:
     """Run the real migrations and add the rows every installation has."""
     with panel.app.app_context():
         upgrade()
+        present_seal().ensure()
         with unit_of_work():
             seed_regions(panel.settings.network_pool)
             seed_plans()
             publish_plugins()
+            seed_servers()
             seed_chain()
             seed_feed("local", NODE_TOKEN)
 

@@ -26,7 +26,8 @@ class ServingEngine(FakeEngine):
         state = super().start_container(spec)
         image = self.inspect_image(spec.image)
         assert image is not None
-        if state.running and "deaf" not in image.labels:
+        is_web = spec.address is not None  # processes beside it have no address of their own
+        if state.running and is_web and "deaf" not in image.labels:
             status = int(image.labels.get("answer", "200"))
             ports = {int(spec.environment["PORT"])} if "PORT" in spec.environment else set()
             self._hang_up(spec.name)

@@ -57,6 +57,11 @@ class Asked:
                 for part in self.parts
                 for row in part.contribution.release_commands
             ],
+            "brought_processes": [
+                [part.package_name, row.name, row.command, row.count]
+                for part in self.parts
+                for row in part.contribution.processes
+            ],
         }
 
 

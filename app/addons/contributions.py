@@ -27,7 +27,7 @@ PLATFORM_VARIABLES = frozenset(
     "PORT DATABASE_URL BROKER_URL CACHE_URL".split()
 )
 """What the platform itself tells a site: no addon may."""
-PLATFORM_ENDINGS = ("_DATABASE_DSN", "_STORAGE_DSN", "_BROKER_URL", "_CACHE_URL")
+PLATFORM_ENDINGS = ("_DATABASE_DSN", "_STORAGE_DSN", "_BROKER_URL", "_CACHE_URL", "_HAYSTACK_URL")
 """Of variables that services bring, after their prefix."""
 STEERING_VARIABLES = frozenset(
     "PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS4 GCONV_PATH LOCPATH NODE_OPTIONS "

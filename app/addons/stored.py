@@ -32,6 +32,7 @@ class StoredAddon:
     variables: Mapping[str, str]
     commands: Sequence[tuple[str, str]]
     """Label and command."""
+    processes: Sequence[api.Process]
     is_removed: bool
     changed_at: datetime.datetime | None
     """When the panel last changed it."""
@@ -69,6 +70,7 @@ def stored_addons(application_id: int) -> Sequence[StoredAddon]:
             row.settings,
             {one.name: one.value for one in answer.variables},
             [(one.label, one.command) for one in answer.release_commands],
+            answer.processes,
             row.removed_at is not None,
             row.changed_at,
         )

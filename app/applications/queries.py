@@ -96,6 +96,11 @@ def list_with_addons(user: User) -> Select[Application]:
     return _list_with(user, Permission.ADDONS_UPDATE)
 
 
+def list_restorable(user: User) -> Select[Application]:
+    """Those of `list_applications` whose data the person may overwrite by a backup's."""
+    return _list_with(user, Permission.BACKUPS_RESTORE)
+
+
 def _list_with(user: User, permission: Permission) -> Select[Application]:
     mine = select(Member.organisation_id).where(Member.user_id == user.id)
     given = (

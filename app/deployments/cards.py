@@ -11,6 +11,7 @@ from sqlalchemy.orm import contains_eager
 from app.applications.models import Application
 from app.deployments import queries
 from app.deployments.models import CurrentRelease, Deployment, DeploymentStatus
+from app.deployments.process_states import ProcessState, process_states
 from app.domains.queries import primary_hosts
 from app.environments.models import Environment
 from app.extensions import db
@@ -30,6 +31,12 @@ class Card:
     tracked: TrackedBranch | None
     latest: Deployment | None
     current: CurrentRelease | None
+    processes: Sequence[ProcessState] = ()
+
+    @property
+    def troubled(self) -> Sequence[ProcessState]:
+        """Processes beside the web server that keep ending."""
+        return [row for row in self.processes if row.is_troubled]
 
     @property
     def state(self) -> str:
@@ -53,7 +60,7 @@ class Card:
 
 
 def load_cards(applications: Sequence[Application]) -> Mapping[int, list[Card]]:
-    """Cards by application, Test before Live before others: five queries for any number."""
+    """Cards by application, Test before Live before others: six queries for any number."""
     return _cards(applications, False)
 
 
@@ -79,6 +86,7 @@ def _cards(applications: Sequence[Application], is_compared: bool) -> Mapping[in
     tracked = tracked_branches(numbers)
     latest = queries.latest_deployments(numbers)
     current = (queries.decrypted_releases if is_compared else queries.current_releases)(numbers)
+    processes = process_states(current)
     cards: dict[int, list[Card]] = {row.id: [] for row in applications}
     for row in environments:
         host = _served_host(hosts.get(row.id, ""), current.get(row.id))
@@ -90,6 +98,7 @@ def _cards(applications: Sequence[Application], is_compared: bool) -> Mapping[in
                 tracked=tracked.get(row.id),
                 latest=latest.get(row.id),
                 current=current.get(row.id),
+                processes=processes.get(row.id, ()),
             )
         )
     return cards

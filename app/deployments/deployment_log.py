@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 
 from app.logs.masking import LineMasker
 from app.logs.store import ChunkedLog
@@ -18,6 +19,7 @@ class DeploymentLog:
 
     def __init__(self, log: ChunkedLog, secrets: list[str]) -> None:
         self._log = log
+        self._secrets = list(secrets)
         self._masker = LineMasker(secrets, LINE_LENGTH)
         self._waiting: list[str] = []
         self._size = 0
@@ -27,6 +29,11 @@ class DeploymentLog:
     def masked(self, text: str) -> str:
         """`text` as it may be shown, e.g. a sentence that quotes a command."""
         return self._masker.mask(text)
+
+    def mask_too(self, secrets: Iterable[str]) -> None:
+        """From now on mask these as well: credentials that the deployment itself has made."""
+        self._secrets = list(dict.fromkeys([*self._secrets, *secrets]))
+        self._masker = LineMasker(self._secrets, LINE_LENGTH)
 
     def heading(self, title: str) -> None:
         """A section, as the platform prints them: `===== docker build =====`."""

@@ -111,6 +111,11 @@ ADVICE_BY_SENTENCE = (
         "has an ENTRYPOINT that does so: start it with CMD, and end an entrypoint with exec "
         '"$@".',
     ),
+    (
+        "The process “",
+        "Its command is on the page Workers, or comes from an addon. The program it names must be "
+        "in the image.",
+    ),
     ("speak HTTP", "The port of EXPOSE or PORT must be the web server's."),
 )
 

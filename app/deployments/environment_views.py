@@ -11,7 +11,9 @@ from app.applications.access import keeps_right, load_application
 from app.applications.queries import rights_on
 from app.deployments.cards import load_cards
 from app.deployments.forms import EnvironmentForm
-from app.deployments.runtime_logs import runtime_events, runtime_tail
+from app.deployments.process_states import process_states
+from app.deployments.queries import current_releases
+from app.deployments.runtime_logs import WEB, runtime_events, runtime_tail
 from app.environments import operations
 from app.environments.access import load_environment
 from app.environments.models import Environment
@@ -102,7 +104,9 @@ def repository(slug: str) -> ResponseReturnValue:
 @requires(Permission.LOGS_READ)
 def logs(slug: str, name: str) -> ResponseReturnValue:
     environment = load_environment(slug, name)
-    tail = runtime_tail(environment)
+    process = request.args.get("process", "")
+    tail = runtime_tail(environment, process)
+    states = process_states(current_releases([environment.id])).get(environment.id, ())
     return render_template(
         "environments/logs.html",
         application=environment.application,
@@ -111,6 +115,8 @@ def logs(slug: str, name: str) -> ResponseReturnValue:
         rights=rights_on(environment.application, signed_in()),
         lines=tail.text,
         position=tail.position,
+        process=process,
+        processes=[WEB, *(state.process.name for state in states)],
     )
 
 
@@ -119,7 +125,7 @@ def logs(slug: str, name: str) -> ResponseReturnValue:
 def log_stream(slug: str, name: str) -> ResponseReturnValue:
     environment = load_environment(slug, name)
     position = asked_position(runtime_tail(environment).position)
-    poll = runtime_events(environment.uuid, position)
+    poll = runtime_events(environment.uuid, position, request.args.get("process", ""))
     number, has_right = environment.application_id, keeps_right(slug, Permission.LOGS_READ)
 
     def may_look() -> bool:

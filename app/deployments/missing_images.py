@@ -11,6 +11,7 @@ from app.deployments.models import (
     Deployment,
     DeploymentKind,
     DeploymentStatus,
+    WorkerContainer,
 )
 from app.environments.models import Environment
 from app.extensions import db, now
@@ -45,6 +46,9 @@ def forget_lost_image(environment: Environment, store: RepositoryStore) -> None:
         )
     )
     db.session.execute(delete(Container).where(Container.environment_id == environment.id))
+    db.session.execute(
+        delete(WorkerContainer).where(WorkerContainer.environment_id == environment.id)
+    )
     db.session.delete(current)
     db.session.flush()
     tracked = find_tracked_branch(environment.id)

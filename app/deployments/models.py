@@ -88,6 +88,8 @@ class Deployment(Numbered, Outside, Base):
     sentence: Mapped[str] = mapped_column(default="")
     """Why it failed, in plain words."""
     advice: Mapped[str] = mapped_column(default="")
+    warning: Mapped[str] = mapped_column(default="")
+    """What does not run as it should although it succeeded."""
 
     environment: Mapped[Environment] = relationship()
     actor: Mapped[User | None] = relationship()
@@ -174,6 +176,14 @@ class Release(Numbered, Outside, Base):
     """What addons brought besides variables and commands: `addons` (package name to version),
     `services`, `processes`, `navigation`, as `app.addons.contributions` writes them."""
 
+    services: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """The instances it uses: `uuid`, `kind`, `prefix`, `variables` (names)."""
+    processes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """What runs beside the web server: `name`, `command`, `count`, `addon`."""
+    cron_jobs: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """`uuid`, `label`, `command`, `schedule`, `zone`, `timeout_seconds`, `overlap`,
+    `repeats_lost`."""
+
     build: Mapped[Build] = relationship()
     environment: Mapped[Environment] = relationship()
 
@@ -221,6 +231,33 @@ class Container(Numbered, Base):
     address: Mapped[str]
     """Fixed within the environment's subnet, so that it outlives a restart of the engine."""
     port: Mapped[int]
+
+    release: Mapped[Release] = relationship()
+
+
+class WorkerContainer(Numbered, Base):
+    """A container of a process beside the web server that should run once its deployment serves.
+    Like `Container` it comes before what it stands for. The engine gives the address."""
+
+    __tablename__ = "worker_containers"
+
+    environment_id: Mapped[int] = mapped_column(
+        ForeignKey("environments.id", ondelete="CASCADE"), index=True
+    )
+    deployment_id: Mapped[int] = mapped_column(
+        ForeignKey("deployments.id", ondelete="CASCADE"), index=True
+    )
+    release_id: Mapped[int] = mapped_column(ForeignKey("releases.id"))
+    name: Mapped[str] = mapped_column(unique=True)
+    process: Mapped[str]
+    is_running: Mapped[bool] = mapped_column(default=False)
+    """This and the next three: as the observer saw it last."""
+    restarts: Mapped[int] = mapped_column(default=0)
+    exit_code: Mapped[int | None]
+    """Of its last end."""
+    ended_at: Mapped[datetime.datetime | None]
+    restart_asked_at: Mapped[datetime.datetime | None]
+    """A person wants it anew; None once that is done."""
 
     release: Mapped[Release] = relationship()
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from app.adapters.engine import LABEL_ROLE, NetworkSpec
 from app.deployments import queries
-from app.deployments.pipeline.context import ROLE_NETWORK, Context, environment_labels
+from app.deployments.labels import ROLE_NETWORK, environment_labels
 from app.environments.models import Environment
 from app.errors import Unavailable
 from app.extensions import db
 from app.regions.operations import allocate_subnet, usable_addresses
+
+if TYPE_CHECKING:  # the pipeline's steps ask for networks
+    from app.deployments.pipeline.context import Context
 
 
 def network_of(context: Context) -> NetworkSpec:

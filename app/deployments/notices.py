@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import and_, or_, select
 
 from app.accounts.models import FailureNotices, User
-from app.applications.models import Collaborator
+from app.applications.models import Application, Collaborator
 from app.deployments.models import Deployment, DeploymentKind
 from app.extensions import db
 from app.installation import installation
@@ -55,17 +55,16 @@ def tell_of_failure(deployment: Deployment) -> None:
         "profile": f"{settings.panel_url}/account/",
     }
     subject = f"{application.name}: deployment to {environment.name} failed"
-    for user in _readers(deployment):
+    for user in list_readers(environment.application, deployment.actor_id):
         post_mail(user.email, subject, LETTER.format(name=user.name, **facts))
 
 
-def _readers(deployment: Deployment) -> Sequence[User]:
-    """Who asked for it or pushed, if they may still look at it, and those who may work on the
-    application and want to hear of all."""
-    application = deployment.environment.application
+def list_readers(application: Application, actor_id: int | None) -> Sequence[User]:
+    """Whom to tell of a failure: who asked for it or pushed, if they may still look at it, and
+    those who may work on the application and want to hear of all."""
     wanted = or_(
         User.failure_notices == FailureNotices.ALL,
-        and_(User.id == deployment.actor_id, User.failure_notices == FailureNotices.OWN),
+        and_(User.id == actor_id, User.failure_notices == FailureNotices.OWN),
     )
     given = and_(Collaborator.member_id == Member.id, Collaborator.application_id == application.id)
     rows = db.session.execute(
@@ -77,7 +76,7 @@ def _readers(deployment: Deployment) -> Sequence[User]:
     )
     readers = []
     for user, role, access in rows:
-        is_own = user.id == deployment.actor_id
+        is_own = user.id == actor_id
         needed = Permission.DEPLOYMENT_READ if is_own else Permission.DEPLOYMENT_CREATE
         if needed in rights_of(role, access) and lets_in(application.organisation, user):
             readers.append(user)

@@ -18,6 +18,7 @@ from app.deployments.models import (
     DeploymentStatus,
     DeploymentStep,
     Release,
+    WorkerContainer,
 )
 from app.environments.models import Environment
 from app.environments.queries import is_in_use
@@ -190,6 +191,14 @@ def find_build(application_id: int, commit: str, additions: str | None = None) -
 def list_containers(environment_id: int) -> Sequence[Container]:
     return db.session.scalars(
         select(Container).where(Container.environment_id == environment_id).order_by(Container.id)
+    ).all()
+
+
+def list_worker_containers(environment_id: int) -> Sequence[WorkerContainer]:
+    return db.session.scalars(
+        select(WorkerContainer)
+        .where(WorkerContainer.environment_id == environment_id)
+        .order_by(WorkerContainer.id)
     ).all()
 
 

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import threading
 from pathlib import Path
 
 from sqlalchemy import select
 
 from app.adapters.engine import LogLine
-from app.deployments.models import Container
+from app.deployments.models import Container, WorkerContainer
 from app.extensions import db
 from app.logs.masking import LineMasker
 from app.logs.store import ChunkedLog
 
 LINE_LENGTH = 8192
 PLACES_KEPT = 50
+OF_A_DEPLOYMENT = re.compile(r"moonbase-[0-9a-f]{8}-[0-9a-f]{4}-(?:process-)?")
 
 
 def masked_values_of(container: str) -> list[str] | None:
     """The secrets of the release a container runs; None when no row knows it: then nobody knows
     what to mask, and its output must not be written."""
-    row = db.session.scalar(select(Container).where(Container.name == container))
+    row: Container | WorkerContainer | None = db.session.scalar(
+        select(Container).where(Container.name == container)
+    )
+    if row is None:
+        row = db.session.scalar(select(WorkerContainer).where(WorkerContainer.name == container))
     values = row.release.masked_values if row else None
     db.session.rollback()
     return values
@@ -70,8 +76,9 @@ class RuntimeWriter:
 
 
 def _short(name: str) -> str:
-    """`web-1` of `moonbase-3f2a…-web-1`."""
-    return "-".join(name.rsplit("-", 2)[-2:])
+    """`web-1` of `moonbase-3f2a…-web-1`, `beat-1` of `moonbase-3f2a…-process-beat-1`."""
+    begins = OF_A_DEPLOYMENT.match(name)
+    return name[begins.end() :] if begins else "-".join(name.rsplit("-", 2)[-2:])
 
 
 def _read_places(path: Path) -> dict[str, str]:

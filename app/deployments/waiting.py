@@ -26,12 +26,27 @@ from app.deployments.waiting_addons import (
     side_after,
     side_of_release,
 )
+from app.deployments.waiting_processes import job_differences, process_differences
+from app.deployments.waiting_services import (
+    service_differences,
+    services_to_be,
+    told_by_services,
+)
 from app.environments.models import TEST, Environment
 from app.environments.queries import find_environment
 from app.extensions import db
 from app.installation import installation
 from app.repositories.queries import find_tracked_branch, load_repository, tracked_branches
+from app.runtime.processes import (
+    Process,
+    ScheduledJob,
+    merge_processes,
+    read_jobs,
+    read_processes,
+    variables_for,
+)
 from app.runtime.queries import SECRET_NAMES, Configuration, resolve_configurations
+from app.services.uses import ReleasedService, read_services
 from app.variables.queries import names_once_secret
 
 FROM_DOMAINS = frozenset({"DOMAIN", "DOMAIN_ALIASES", "DOMAIN_REDIRECTS"})
@@ -55,6 +70,9 @@ class ChangeKind(StrEnum):
     BRANCH = "branch"
     ADDON = "addon"
     ADDON_SETTING = "addon-setting"
+    PROCESS = "process"
+    CRON_JOB = "cron-job"
+    SERVICE = "service"
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,9 @@ class Settings:
     hosts: Sequence[str]
     redirects: Sequence[tuple[str, str, int]]
     addons: AddonSide = field(default_factory=AddonSide)
+    processes: Sequence[Process] = ()
+    cron_jobs: Sequence[ScheduledJob] = ()
+    services: Sequence[ReleasedService] = ()
 
 
 def load_waiting(environments: Sequence[Environment]) -> Mapping[int, Waiting]:
@@ -172,9 +193,11 @@ def compare(before: Settings, after: Settings, application_id: int) -> list[Chan
     """All differences, by kind and then by name."""
     return [
         *_addons(before.addons, after.addons, application_id),
+        *_services(before, after),
         *_variables(before, after),
         *_domains(before, after),
         *_commands(before.commands, after.commands),
+        *_beside_web(before, after),
         *_containers(before, after),
         *_limits(before.limits, after.limits),
     ]
@@ -192,6 +215,9 @@ def _of_release(release: Release) -> Settings:
         hosts=release.hosts,
         redirects=[(host, target, status) for host, target, status in release.redirects],
         addons=side_of_release(release),
+        processes=read_processes(release.processes),
+        cron_jobs=read_jobs(release.cron_jobs),
+        services=read_services(release.services),
     )
 
 
@@ -222,8 +248,9 @@ def _sides_of_addons(
 
 def _of_configuration(configuration: Configuration, addons: AddonSide) -> Settings:
     limits = configuration.limits
+    processes = merge_processes(configuration.processes, addons.processes)
     return Settings(
-        variables={**configuration.variables, **addons.variables},
+        variables={**variables_for(processes), **configuration.variables, **addons.variables},
         secret_names=configuration.secret_names,
         own_names=configuration.own_names,
         commands=[
@@ -235,6 +262,9 @@ def _of_configuration(configuration: Configuration, addons: AddonSide) -> Settin
         hosts=configuration.hosts,
         redirects=configuration.redirects,
         addons=addons,
+        processes=processes,
+        cron_jobs=configuration.cron_jobs,
+        services=services_to_be(configuration.services),
     )
 
 
@@ -248,10 +278,11 @@ def _variables(before: Settings, after: Settings) -> Iterator[Change]:
     """`PORT` is among them; the port a site listens on follows from it or from the image."""
     old, new = before.variables, after.variables
     secret = {*before.secret_names, *after.secret_names}
-    told_by_domains = frozenset() if _hosts(before) == _hosts(after) else FROM_DOMAINS
+    told = frozenset() if _hosts(before) == _hosts(after) else FROM_DOMAINS
+    told |= told_by_services(before.services, after.services)
     for name in sorted({*old, *new}):
         is_automatic = name not in after.own_names
-        if old.get(name) == new.get(name) or (is_automatic and name in told_by_domains):
+        if old.get(name) == new.get(name) or (is_automatic and name in told):
             continue
         is_branch = is_automatic and name == BRANCH_VARIABLE
         yield Change(
@@ -295,6 +326,18 @@ def _commands(
     for label, command in after:
         if (label, command) not in before:
             yield Change(ChangeKind.COMMAND, label, None, command)
+
+
+def _services(before: Settings, after: Settings) -> Iterator[Change]:
+    for row in service_differences(before.services, after.services):
+        yield Change(ChangeKind.SERVICE, row.name, row.before, row.after)
+
+
+def _beside_web(before: Settings, after: Settings) -> Iterator[Change]:
+    for row in process_differences(before.processes, after.processes):
+        yield Change(ChangeKind.PROCESS, row.name, row.before, row.after, addon=row.addon)
+    for row in job_differences(before.cron_jobs, after.cron_jobs):
+        yield Change(ChangeKind.CRON_JOB, row.name, row.before, row.after)
 
 
 def _containers(before: Settings, after: Settings) -> Iterator[Change]:

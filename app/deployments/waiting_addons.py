@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from app.addons import api
 from app.addons.stored import StoredAddon, addon_names, form_fields
 from app.deployments.models import Release
+from app.runtime.processes import Process
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class AddonSide:
     """Package names by variable."""
     commands: Sequence[tuple[str, str, str]] = ()
     """Package, label and command."""
+    processes: Sequence[Process] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ def side_of_release(release: Release) -> AddonSide:
         {name: values[name] for name in owners if name in values},
         owners,
         [(package, label, command) for package, label, command in told.get("commands", [])],
+        [
+            Process(name, command, count, package)
+            for package, name, command, count in told.get("brought_processes", [])
+        ],
     )
 
 
@@ -67,6 +73,7 @@ def side_after(
         dict(before.variables),
         dict(before.owners),
         list(before.commands),
+        list(before.processes),
     )
     for row in moved:
         after = _moved(after, row, fields.get(row.package_name, {}))
@@ -87,6 +94,7 @@ def _moved(side: AddonSide, row: StoredAddon, fields: Mapping[str, api.Field]) -
         {name: text for name, text in side.variables.items() if side.owners[name] != package},
         {name: owner for name, owner in side.owners.items() if owner != package},
         [command for command in side.commands if command[0] != package],
+        [process for process in side.processes if process.addon != package],
     )
     if row.is_removed:
         return others
@@ -103,6 +111,10 @@ def _moved(side: AddonSide, row: StoredAddon, fields: Mapping[str, api.Field]) -
         {**others.variables, **variables},
         {**others.owners, **dict.fromkeys(variables, package)},
         [*others.commands, *((package, label, command) for label, command in row.commands)],
+        [
+            *others.processes,
+            *(Process(one.name, one.command, one.count, package) for one in row.processes),
+        ],
     )
 
 

@@ -19,9 +19,9 @@ from app.regions.models import Region
 
 BRANCH_LENGTH = 200
 ENVIRONMENTS_ALLOWED = 10
-"""Per application, those in the trash included. Every environment takes one of the 2,047 slices
+"""Per application, those in the trash included. Every environment takes one of the 2,015 slices
 of the region's network pool, so that two hundred applications can use all they are allowed."""
-RESERVED_SLUGS = frozenset({"new", "trash", "stage", "production"})
+RESERVED_SLUGS = frozenset({"new", "trash", "stage", "production", "media"})
 """Addresses of pages, and names that people would take for Test (`…-stage`) or Live."""
 
 

@@ -38,6 +38,8 @@ def reencrypt() -> None:
 @click.argument("ring", type=click.Choice([ring.value for ring in Ring]), default=Ring.SITE.value)
 def retire(ring: str) -> None:
     """Remove all keys but the newest, if nothing needs them. Backups of before then cannot be
-    read any more without a copy of the old keys."""
-    gone = operations.retire(Ring(ring))
-    click.echo(f"{gone} old keys removed")
+    read any more without a copy of the old keys; keys that sites' backups need stay."""
+    done = operations.retire(Ring(ring))
+    click.echo(f"{done.gone} old keys removed")
+    if done.kept:
+        click.echo(f"{done.kept} old keys stay until the last backup that needs them is gone")

@@ -6,19 +6,22 @@ keys gone (`retire`). Each may be repeated, and stopped anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Column, Table, Text, literal, select, text, type_coerce, update
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.types import TypeDecorator
 
 from app.audit.operations import record
-from app.errors import Conflict, PanelError, Unavailable
+from app.errors import Conflict, PanelError
 from app.extensions import Base, db
 from app.installation import installation
-from app.keyrings import Encrypted, KeyRing, add_key, drop_old_keys, site_ring
+from app.keyrings import Encrypted, add_key, drop_old_keys, site_ring
+from app.seals import NEEDS_KEY, Sealed, present_seal
 from app.transactions import unit_of_work
 
 BATCH = 50
@@ -32,8 +35,8 @@ class Ring(StrEnum):
     OPERATOR = "operator"
 
 
-def ring_path(ring: Ring) -> Path:
-    return installation().settings.data_dir / "secrets" / f"{ring.value}.keys"
+def _site_path() -> Path:
+    return installation().settings.data_dir / "secrets" / "site.keys"
 
 
 def rotate(ring: Ring) -> int:
@@ -41,7 +44,7 @@ def rotate(ring: Ring) -> int:
 
     Belongs into a unit of work.
     """
-    count = add_key(ring_path(ring))
+    count = present_seal().add_key() if ring == Ring.OPERATOR else add_key(_site_path())
     record("keys.rotate", ring.value, actor=None, organisation_id=None, keys=count)
     return count
 
@@ -57,28 +60,29 @@ class Count:
 
 
 def reencrypt() -> Count:
-    """Encrypt every secret of every table with the newest key, a few rows a unit of work.
+    """Encrypt every secret of every table with the newest key of its ring, a few rows a unit of
+    work. Sealed ones are counted as unreadable where the operator's keys may not be read.
 
     What has it is left alone, so that a run that was stopped is gone on with. Rows that change
     meanwhile are written by their writer, with the newest key.
     """
     count = Count()
-    ring = site_ring()
-    for table, columns in encrypted_tables():
-        after = 0
-        while True:
-            with unit_of_work():
-                numbers = _numbers(table, after)
-                for number in numbers:
-                    _reencrypt_row(table, columns, number, ring, count)
-            if not numbers:
-                break
-            after = numbers[-1]
+    for ring in _rings():
+        for table, columns in ring.tables():
+            after = 0
+            while True:
+                with unit_of_work():
+                    numbers = _numbers(table, after)
+                    for number in numbers:
+                        _reencrypt_row(table, columns, number, ring, count)
+                if not numbers:
+                    break
+                after = numbers[-1]
     return count
 
 
 def _reencrypt_row(
-    table: Table, columns: list[Column[str]], number: int, ring: KeyRing, count: Count
+    table: Table, columns: list[Column[str]], number: int, ring: _Opener, count: Count
 ) -> None:
     row = _raw(table, columns, number)
     for column in columns:
@@ -89,7 +93,7 @@ def _reencrypt_row(
             count.newest += 1
             continue
         try:
-            fresh = ring.encrypt(ring.decrypt(token))
+            fresh = ring.again(token)
         except PanelError:
             count.unreadable.append(f"{table.name} {number}")
             continue
@@ -99,49 +103,108 @@ def _reencrypt_row(
         count.again += 1
 
 
-def retire(ring: Ring) -> int:
-    """Remove all keys but the newest. Returns how many went.
+@dataclass(frozen=True)
+class Retired:
+    """How many keys went, and how many old ones stay because files outside need them."""
 
-    Raises `Conflict` when a row still needs one of them. Nothing is encrypted with the operator's
-    ring yet.
+    gone: int
+    kept: int = 0
+
+
+def retire(ring: Ring) -> Retired:
+    """Remove all keys but the newest and, of the operator's, those that backups need.
+
+    Raises `Conflict` when a row still needs one of them.
     """
-    path = ring_path(ring)
-    if not path.exists():
-        raise Unavailable(f"There is no ring of {ring.value} keys yet.", retry=False)
-    if ring == Ring.SITE:
-        _wait_for_writers()
-        _require_newest_everywhere()
+    opener = next(one for one in _rings() if one.ring == ring)
+    _wait_for_writers(opener)
+    _require_newest_everywhere(opener)
     with unit_of_work():
-        gone = drop_old_keys(path)
-        record("keys.retire", ring.value, actor=None, organisation_id=None, keys=gone)
-    return gone
+        done = _retire_operator() if ring == Ring.OPERATOR else Retired(drop_old_keys(_site_path()))
+        record("keys.retire", ring.value, actor=None, organisation_id=None, keys=done.gone)
+    return done
 
 
-def _wait_for_writers() -> None:
+def _retire_operator() -> Retired:
+    seal = present_seal()
+    old = [str(identity.to_public()) for identity in seal.identities()[1:]]
+    needed = needed_recipients()
+    gone = seal.drop_keys([one for one in old if one not in needed])
+    return Retired(gone, len(old) - gone)
+
+
+def needed_recipients() -> set[str]:
+    """Whom files outside the database, as rows tell, are sealed for."""
+    found: set[str] = set()
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            if column.info.get(NEEDS_KEY):
+                found.update(db.session.scalars(select(column).distinct()))
+    return found
+
+
+def _wait_for_writers(ring: _Opener) -> None:
     """Until whoever may have encrypted before the rotation has committed; later ones take the
     newest key. SQLite lets one write at a time, so that to begin is to have waited."""
     with unit_of_work():
-        if db.engine.dialect.name == "postgresql":
-            names = ", ".join(table.name for table, _ in encrypted_tables())
+        names = ", ".join(table.name for table in ring.all_tables())
+        if names and db.engine.dialect.name == "postgresql":
             db.session.execute(text(f"LOCK TABLE {names} IN SHARE MODE"))
 
 
-def _require_newest_everywhere() -> None:
-    keys = site_ring()
-    for table, columns in encrypted_tables():
+def _require_newest_everywhere(ring: _Opener) -> None:
+    for table, columns in ring.tables():
         for row in _all_raw(table, columns):
             tokens = [row[column.name] for column in columns]
-            if not all(token is None or keys.is_of_newest(token) for token in tokens):
+            if not all(token is None or ring.is_of_newest(token) for token in tokens):
                 raise Conflict(
                     f"A row of {table.name} (number {row['id']}) needs an older key. Run “flask "
                     "panel keys reencrypt” first; a row that no key opens has to be removed."
                 )
 
 
-def encrypted_tables() -> Iterator[tuple[Table, list[Column[str]]]]:
-    """Every table with encrypted columns, and those."""
+@dataclass(frozen=True)
+class _Opener:
+    """One ring at work: which column type it is for, and how it reads and writes."""
+
+    ring: Ring
+    column_type: type[TypeDecorator[Any]]
+    is_of_newest: Callable[[str], bool]
+    again: Callable[[str], str]
+    """Opens a token and closes it with the newest key; raises `Unavailable`."""
+
+    def tables(self) -> Iterator[tuple[Table, list[Column[str]]]]:
+        return encrypted_tables(self.column_type)
+
+    def all_tables(self) -> list[Table]:
+        """Those, and the ones that name keys of files."""
+        own = [table for table, _ in self.tables()]
+        if self.ring == Ring.SITE:
+            return own
+        tables = Base.metadata.sorted_tables
+        return own + [
+            table for table in tables if any(column.info.get(NEEDS_KEY) for column in table.columns)
+        ]
+
+
+def _rings() -> tuple[_Opener, _Opener]:
+    keys, seal = site_ring(), present_seal()
+    return (
+        _Opener(
+            Ring.SITE, Encrypted, keys.is_of_newest, lambda token: keys.encrypt(keys.decrypt(token))
+        ),
+        _Opener(
+            Ring.OPERATOR, Sealed, seal.is_of_newest, lambda token: seal.close(seal.open(token))
+        ),
+    )
+
+
+def encrypted_tables(
+    column_type: type[TypeDecorator[Any]] = Encrypted,
+) -> Iterator[tuple[Table, list[Column[str]]]]:
+    """Every table with columns of this type, and those."""
     for table in Base.metadata.sorted_tables:
-        columns = [column for column in table.columns if isinstance(column.type, Encrypted)]
+        columns = [column for column in table.columns if isinstance(column.type, column_type)]
         if columns:
             yield table, columns
 

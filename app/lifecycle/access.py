@@ -10,6 +10,8 @@ from app.errors import NotFound
 from app.lifecycle.models import TrashEntry
 from app.lifecycle.queries import find_entry, find_trashed_domain
 from app.organisations.access import load_organisation
+from app.services.models import ServiceInstance
+from app.services.queries import find_trashed_instance
 
 GONE = "It is not in the trash any more: it was restored, or deleted for good."
 
@@ -43,3 +45,12 @@ def load_trashed_domain(slug: str, uuid: str) -> tuple[Application, Domain]:
     if domain is None:
         raise NotFound(GONE)
     return application, domain
+
+
+def load_trashed_service(slug: str, uuid: str) -> tuple[Application, ServiceInstance]:
+    """The application and its service in the trash, likewise."""
+    application = load_application(slug)
+    row = find_trashed_instance(application.id, uuid)
+    if row is None:
+        raise NotFound(GONE)
+    return application, row

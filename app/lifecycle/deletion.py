@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, delete, select
 
 from app.adapters.engine import LABEL_ENVIRONMENT, LABEL_INSTALLATION
 from app.applications.models import Application
+from app.backups import deletion as backups
 from app.deployments import queries as deployments
 from app.deployments.models import (
     Build,
@@ -24,10 +25,11 @@ from app.deployments.models import (
     Deployment,
     DeploymentStatus,
     Release,
+    WorkerContainer,
 )
 from app.deployments.pipeline.context import JOURNAL_PREFIX
 from app.environments.models import Environment
-from app.errors import PanelError
+from app.errors import PanelError, Unavailable
 from app.extensions import db, now
 from app.installation import Installation
 from app.lifecycle.models import TrashEntry
@@ -36,6 +38,9 @@ from app.logs.queries import log_store
 from app.repositories.models import Repository
 from app.routes.operations import touch_feed
 from app.routes.queries import load_feed
+from app.services.operations import doom_instances
+from app.services.provisioning import remove_for_good
+from app.services.queries import list_all_instances
 from app.signals import deletion_stage_begun
 from app.transactions import unit_of_work
 
@@ -135,6 +140,23 @@ def remove_containers(installation: Installation, doomed: Doomed) -> None:
             engine.remove_container(state.name)
 
 
+def remove_backups(installation: Installation, doomed: Doomed) -> None:
+    """From the store, with their rows. One that is being taken or restored is finished first."""
+    backups.remove_backups(doomed.environment_ids)
+
+
+def remove_services(installation: Installation, doomed: Doomed) -> None:
+    """Databases, buckets and the like, each with its row: a server that does not answer keeps the
+    rest, and is asked again with the next run."""
+    with unit_of_work():
+        numbers = doom_instances(doomed.environment_ids)
+    for number in numbers:
+        remove_for_good(number)
+    with unit_of_work():
+        if list_all_instances(doomed.environment_ids):
+            raise Unavailable("Another worker is removing services there.")
+
+
 def remove_networks(installation: Installation, doomed: Doomed) -> None:
     engine = installation.adapters.engine
     for uuid in doomed.environment_uuids:
@@ -193,12 +215,13 @@ def remove_working_files(installation: Installation, doomed: Doomed) -> None:
 
 
 def remove_logs(installation: Installation, doomed: Doomed) -> None:
-    """What deployments wrote, and what containers printed."""
+    """What deployments wrote, and what containers and cron jobs printed."""
     logs = log_store()
     for uuid in doomed.deployment_uuids:
         logs.deployment(uuid).delete()
     for uuid in doomed.environment_uuids:
         logs.runtime(uuid).delete()
+        logs.delete_cron_runs(uuid)
 
 
 def remove_repository(installation: Installation, doomed: Doomed) -> None:
@@ -211,7 +234,7 @@ def remove_rows(installation: Installation, doomed: Doomed) -> None:
     the environment. Audit lines refer to nothing and stay."""
     of_environment = doomed.environment_ids
     with unit_of_work():
-        for model in (CurrentRelease, Container, Deployment, Release):
+        for model in (CurrentRelease, Container, WorkerContainer, Deployment, Release):
             _delete(delete(model).where(model.environment_id.in_(of_environment)))
         _delete(delete(Build).where(is_only_for(doomed), Build.removed_at.is_not(None)))
         _delete(delete(Environment).where(Environment.id.in_(of_environment)))
@@ -226,6 +249,8 @@ def _delete(statement: object) -> None:
 
 STAGES: tuple[Callable[[Installation, Doomed], None], ...] = (
     remove_containers,
+    remove_backups,
+    remove_services,
     remove_networks,
     remove_images,
     remove_working_files,

@@ -8,6 +8,7 @@ from app.accounts.models import User
 from app.adapters.git import RepositoryStore
 from app.applications.models import Application
 from app.audit.operations import record
+from app.backups.restoring import copy_environment_data
 from app.config import Settings
 from app.domains.operations import add_platform_domain
 from app.environments.models import Environment
@@ -16,6 +17,7 @@ from app.environments.queries import find_environment
 from app.errors import Invalid
 from app.regions.queries import LOCAL, find_region
 from app.repositories.operations import DEFAULT_BRANCH, refresh_branch
+from app.services.operations import copy_instances, request_provisioning
 from app.variables.operations import copy_variables
 
 
@@ -39,8 +41,9 @@ def add_environment(
 ) -> Environment:
     """A new environment with its platform address, not deployed yet.
 
-    From a source it takes the branch, deploy-on-push and all variables, secret ones too; never
-    its domains, and one container even from Live: several are Live's alone (L7077–7080).
+    From a source it takes the branch, deploy-on-push and all variables, secret ones too, and
+    services of the same kinds with what is in them, brought there as soon as they are provisioned;
+    never its domains, and one container even from Live: several are Live's alone (L7077–7080).
     """
     source = find_environment(application.id, wanted.source) if wanted.source else None
     if wanted.source and source is None:
@@ -54,6 +57,8 @@ def add_environment(
     if source:
         environment.is_deployed_on_push = source.is_deployed_on_push
         copy_variables(source, environment, None, actor)
+        copy_instances(source, environment, actor)
+        _copy_data(source, environment, actor)
     refresh_branch(environment, store)
     record(
         "environment.create",
@@ -65,3 +70,10 @@ def add_environment(
         copied_from=source.slug if source else "",
     )
     return environment
+
+
+def _copy_data(source: Environment, environment: Environment, actor: User) -> None:
+    """Database and media (C1). What receives data is provisioned now, not by the first deployment:
+    that one finds it filled, or waits while it is."""
+    for restoration in copy_environment_data(source, environment, actor):
+        request_provisioning(restoration.instance, actor)

@@ -17,6 +17,7 @@ from app.environments.models import Environment
 from app.environments.queries import is_in_use
 from app.extensions import db, now
 from app.lifecycle.models import TrashEntry
+from app.services.models import ServiceInstance, ServiceState
 from app.variables.models import Variable
 
 
@@ -27,6 +28,8 @@ class Contents:
     environments: int = 0
     deployments: int = 0
     variables: int = 0
+    services: int = 0
+    """Databases, buckets and the like, with all that is in them."""
     domains: int = 0
     """Own ones; platform addresses are not counted."""
 
@@ -55,6 +58,21 @@ class TrashedDomain:
     environment: Environment
     trashed_by: str
     final_at: datetime.datetime
+
+
+@dataclass(frozen=True)
+class TrashedService:
+    """A database, bucket or the like in the trash by itself."""
+
+    instance: ServiceInstance
+    environment: Environment
+    trashed_by: str
+    final_at: datetime.datetime
+
+    @property
+    def is_doomed(self) -> bool:
+        """Whether it is being deleted for good already."""
+        return self.instance.state == ServiceState.REMOVING
 
 
 def all_environments(application_id: int) -> Sequence[Environment]:
@@ -160,6 +178,29 @@ def list_trashed_domains(where: ColumnElement[bool], keeps_seconds: float) -> li
     ]
 
 
+def list_trashed_services(where: ColumnElement[bool], keeps_seconds: float) -> list[TrashedService]:
+    """Services in the trash by themselves, newest first. `where` is a condition on
+    `Application`."""
+    found = db.session.scalars(
+        select(ServiceInstance)
+        .join(ServiceInstance.environment)
+        .join(Environment.application)
+        .where(where, ServiceInstance.trashed_at.is_not(None), is_in_use())
+        .options(joinedload(ServiceInstance.environment).joinedload(Environment.application))
+        .order_by(ServiceInstance.trashed_at.desc(), ServiceInstance.id.desc())
+    ).all()
+    names = _names([row.trashed_by_id for row in found])
+    return [
+        TrashedService(
+            instance=row,
+            environment=row.environment,
+            trashed_by=names.get(row.trashed_by_id, ""),
+            final_at=_final_at(row.trashed_at, keeps_seconds),
+        )
+        for row in found
+    ]
+
+
 def _final_at(trashed_at: datetime.datetime | None, keeps_seconds: float) -> datetime.datetime:
     return (trashed_at or now()) + datetime.timedelta(seconds=keeps_seconds)
 
@@ -184,7 +225,7 @@ def _count(key: InstrumentedAttribute[int], where: ColumnElement[bool]) -> Mappi
         return func.coalesce(func.sum(counted), 0)
 
     def of(
-        model: type[Deployment | Variable | Domain], *more: ColumnElement[bool]
+        model: type[Deployment | Variable | ServiceInstance | Domain], *more: ColumnElement[bool]
     ) -> ColumnElement[int]:
         condition = and_(model.environment_id == Environment.id, *more)
         return select(func.count()).select_from(model).where(condition).scalar_subquery()
@@ -195,6 +236,7 @@ def _count(key: InstrumentedAttribute[int], where: ColumnElement[bool]) -> Mappi
             func.count(Environment.id),
             count(of(Deployment)),
             count(of(Variable)),
+            count(of(ServiceInstance)),
             count(of(Domain, Domain.kind != DomainKind.PLATFORM)),
         )
         .where(where)

@@ -51,6 +51,7 @@ def organisation(slug: str) -> ResponseReturnValue:
         applications=queries.list_trashed_applications(row.id, _keeps()),
         environments=queries.list_trashed_environments(of_organisation, _keeps()),
         domains=queries.list_trashed_domains(of_organisation, _keeps()),
+        services=queries.list_trashed_services(of_organisation, _keeps()),
         keeps=humanize.naturaldelta(_keeps()),
     )
 
@@ -66,6 +67,7 @@ def application(slug: str) -> ResponseReturnValue:
         rights=rights_on(row, signed_in()),
         environments=queries.list_trashed_environments(of_application, _keeps()),
         domains=queries.list_trashed_domains(of_application, _keeps()),
+        services=queries.list_trashed_services(of_application, _keeps()),
         keeps=humanize.naturaldelta(_keeps()),
     )
 

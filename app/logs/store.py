@@ -166,3 +166,15 @@ class LogStore:
         """What an environment's containers print: the end of it."""
         directory = self._root / "runtime" / environment_uuid[:2] / environment_uuid
         return ChunkedLog(directory, 0, self._runtime_bytes)
+
+    def cron_run(self, environment_uuid: str, run_uuid: str) -> ChunkedLog:
+        """What one run of a cron job printed; its writer keeps it short."""
+        directory = self._cron(environment_uuid) / run_uuid
+        return ChunkedLog(directory, CHUNK_BYTES, CHUNK_BYTES)
+
+    def delete_cron_runs(self, environment_uuid: str) -> None:
+        """Remove what all cron jobs of an environment printed; silent when there is nothing."""
+        shutil.rmtree(self._cron(environment_uuid), ignore_errors=True)
+
+    def _cron(self, environment_uuid: str) -> Path:
+        return self._root / "cron" / environment_uuid[:2] / environment_uuid

@@ -20,6 +20,10 @@ class Plan(Numbered, Outside, Base):
     cpus: Mapped[float] = mapped_column(default=1.0)
     pids: Mapped[int] = mapped_column(default=256)
     live_containers: Mapped[int] = mapped_column(default=4)
+    worker_containers: Mapped[int] = mapped_column(default=8)
+    """Of all processes beside the web server together, in one environment."""
+    cron_seconds: Mapped[int] = mapped_column(default=3600)
+    """The longest time limit of a cron job; 0: the plan has none (L7381)."""
     build_memory_mb: Mapped[int] = mapped_column(default=2048)
     build_cpus: Mapped[float] = mapped_column(default=2.0)
 

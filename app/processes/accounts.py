@@ -9,6 +9,7 @@ import pwd
 import shutil
 import subprocess
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from app.adapters.cgroups import BUILDS, SANDBOXES, delegate_cgroups
@@ -34,6 +35,7 @@ MEMBERSHIPS: dict[str, tuple[str, ...]] = {
     "asker": (QUEUE, ARCHIVES),
     "scheduler": (SHARED, KEYS, QUEUE),
     "observer": (SHARED, KEYS, QUEUE, DOCKER),
+    "cron": (SHARED, KEYS, QUEUE, DOCKER),
     "ssh": (SHARED, KEYS, QUEUE),
     "redis": (SHARED, QUEUE),
     "ingress": (),
@@ -144,8 +146,10 @@ def prepare_directories(settings: Settings, accounts: Accounts) -> None:
     _make(data / "run", Owner("web", QUEUE, 0o2770), accounts)
     _make(data / "addons", Owner("web", ARCHIVES, 0o2750), accounts)
     _make(data / "panel", Owner("web", SHARED, 0o2770), accounts)
-    _make(data / "secrets", Owner("web", KEYS, 0o2771), accounts)
+    _make(data / "secrets", Owner(None, KEYS, 0o3771), accounts)
     _make(data / "ingress", Owner("ingress", None, 0o700), accounts)
+    _make(data / "backups", Owner("worker", None, 0o700), accounts)
+    _make(data / "downloads", Owner("worker", KEYS, 0o2750), accounts)
     _make(data / "mail", Owner("worker", None, 0o700), accounts)  # letters may open an account
     for name in ("log", "supervisor"):
         # The supervisor, as root, writes and reads here: nobody else may lay a link or a file.
@@ -155,8 +159,11 @@ def prepare_directories(settings: Settings, accounts: Accounts) -> None:
         # has made as root (database, keys) belongs to the processes too.
         data.chmod(0o711)
         _give(data / "panel", Owner("web", SHARED, 0o660))
-        _give(data / "secrets", Owner("web", KEYS, 0o640), but="operator.keys")
+        _give(data / "secrets", Owner("web", KEYS, 0o640), but=("operator.*", "backup.recipients"))
+        # Who may seal need not open. In this folder nobody replaces what is another's (its mode).
         _give(data / "secrets", Owner("worker", None, 0o600), "operator.keys")
+        _give(data / "secrets", Owner("worker", KEYS, 0o640), "operator.recipients")
+        _give(data / "secrets", Owner(None, KEYS, 0o640), "backup.recipients")
         _give(data / "secrets", Owner("ingress", KEYS, 0o640), "ingress.token")
         _give(data / "secrets", Owner("ssh", KEYS, 0o600), "ssh_host.key")
 
@@ -189,11 +196,12 @@ def _make(path: Path, owner: Owner, accounts: Accounts) -> None:
     path.chmod(owner.mode)
 
 
-def _give(directory: Path, owner: Owner, pattern: str = "*", but: str = "") -> None:
-    """Hand the files in `directory` over, not the one named `but`. Links are left alone: a process
-    of the group may have laid one, to be given what it points to."""
+def _give(directory: Path, owner: Owner, pattern: str = "*", but: tuple[str, ...] = ()) -> None:
+    """Hand the files in `directory` over, not those like one of `but`. Links are left alone: a
+    process of the group may have laid one, to be given what it points to."""
     for path in directory.glob(pattern):
-        if path.name != but and path.is_file() and not path.is_symlink():
+        is_left_out = any(fnmatch(path.name, one) for one in but)
+        if not is_left_out and path.is_file() and not path.is_symlink():
             os.chown(path, *owner.numbers(), follow_symlinks=False)
             path.chmod(owner.mode)
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from app.adapters.engine import LABEL_INSTALLATION
+from app.adapters.engine import LABEL_INSTALLATION, LABEL_SERVICE, Engine
 from app.adapters.engine.docker import DockerEngine
 from app.config import Settings
 from app.errors import PanelError
 from app.factory import create_app
 from app.processes.supervisor import Supervisor
 from app.routes.queries import load_feed
+
+SITE_GRACE = 10
+SERVER_GRACE = 40
+"""Seconds: an object storage takes up to 30 to write down what it holds."""
 
 
 def main() -> int:
@@ -33,12 +38,25 @@ def _stop_sites(settings: Settings) -> None:
         return
     with create_app(settings).app_context():
         labels = {LABEL_INSTALLATION: load_feed().epoch}
-    engine = DockerEngine(settings.docker_url)
-    running = [state.name for state in engine.list_containers(labels) if state.running]
+    sites, servers = stop_containers(DockerEngine(settings.docker_url), labels)
+    if sites or servers:
+        print(f"stopped {sites} container(s) of sites and {servers} of services")
+
+
+def stop_containers(engine: Engine, labels: Mapping[str, str]) -> tuple[int, int]:
+    """Stop all that run with these labels: how many of sites, and of services."""
+    running = [state for state in engine.list_containers(labels) if state.running]
+    sites = [state.name for state in running if LABEL_SERVICE not in state.labels]
+    servers = [state.name for state in running if LABEL_SERVICE in state.labels]
+    # Sites first: none loses its database while it still answers.
+    _stop_all(engine, sites, SITE_GRACE)
+    _stop_all(engine, servers, SERVER_GRACE)
+    return len(sites), len(servers)
+
+
+def _stop_all(engine: Engine, names: Sequence[str], grace: int) -> None:
     with ThreadPoolExecutor(max_workers=8) as pool:
-        list(pool.map(lambda name: engine.stop_container(name, 10), running))
-    if running:
-        print(f"stopped {len(running)} container(s)")
+        list(pool.map(lambda name: engine.stop_container(name, grace), names))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from app.adapters.engine import (
     LogLine,
 )
 from app.background import create_background_app
-from app.deployments.pipeline.context import ROLE_WEB
+from app.deployments.labels import ROLE_WEB, ROLE_WORKER
+from app.deployments.process_states import note_states
 from app.deployments.runtime_writer import LINE_LENGTH, RuntimeWriter, masked_values_of
 from app.errors import PanelError
 from app.extensions import db
@@ -51,6 +52,8 @@ class Observer:
         self._engine: Engine = here.adapters.engine
         self._followed: dict[str, threading.Thread] = {}
         self._writers: dict[str, RuntimeWriter] = {}
+        self._workers: dict[str, ContainerState] = {}
+        self._exit_codes: dict[str, int] = {}
         self._lock = threading.Lock()
         self.looked_at = 0.0
         """`time.monotonic()` of the last look: without one, nothing is followed."""
@@ -61,7 +64,10 @@ class Observer:
     def look(self) -> None:
         """Follow what is not followed yet."""
         self._followed = {n: thread for n, thread in self._followed.items() if thread.is_alive()}
-        for state in self._engine.list_containers({**self._labels, LABEL_ROLE: ROLE_WEB}):
+        workers = self._engine.list_containers({**self._labels, LABEL_ROLE: ROLE_WORKER})
+        self._workers = {state.name: state for state in workers}
+        web = self._engine.list_containers({**self._labels, LABEL_ROLE: ROLE_WEB})
+        for state in [*web, *workers]:
             if state.running and state.id not in self._followed:
                 thread = threading.Thread(target=self._follow, args=(state,), daemon=True)
                 self._followed[state.id] = thread
@@ -75,18 +81,29 @@ class Observer:
             if time.monotonic() - self.looked_at < REPORT_SECONDS:
                 alive()
             report_engine(engine, self._engine)
+            if self.looked_at:
+                note_states(self._workers, self._exit_codes)
             db.session.remove()
 
     def watch_events(self) -> None:
-        """Write a line when the kernel kills a process for its memory, until the engine goes."""
+        """Write a line when the kernel kills a process for its memory, and keep with which code the
+        others beside the web server ended, until the engine goes."""
         for event in self._engine.follow_events(self._labels, since=None):
             if event.action == "oom":
                 self._note_kill(event)
+            elif event.labels.get(LABEL_ROLE) == ROLE_WORKER:
+                self._note_end(event)
 
     def _note_kill(self, event: EngineEvent) -> None:
         environment = event.labels.get(LABEL_ENVIRONMENT)
         if environment:
             self._writer(environment).note(event.container, KILLED)
+
+    def _note_end(self, event: EngineEvent) -> None:
+        if event.action == "die" and event.exit_code is not None:
+            self._exit_codes[event.container] = event.exit_code
+        elif event.action == "destroy":
+            self._exit_codes.pop(event.container, None)
 
     def _follow(self, state: ContainerState) -> None:
         with self._app.app_context():

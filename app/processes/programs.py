@@ -25,6 +25,7 @@ WITHOUT_SECRETS = {
     "DATABASE_URL": "",
     "MOONBASE_DATABASE_URL": "",
     "MOONBASE_MAIL_URL": "",
+    "MOONBASE_BACKUP_URL": "",
     "MOONBASE_SECRET_KEY": "unused",
 }
 """For a process that starts other people's code: what it does not need it does not hold."""
@@ -67,7 +68,7 @@ def panel_programs(settings: Settings) -> list[Program]:
             module="app.processes.worker",
         ),
         Program("asker", _module("asker"), "asker", LEAN | WITHOUT_SECRETS, priority=30),
-        *(_kin(name) for name in ("scheduler", "observer", "ssh")),
+        *(_kin(name) for name in ("scheduler", "observer", "cron", "ssh")),
     ]
 
 

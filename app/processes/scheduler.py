@@ -12,9 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters.job_queue import Queue
 from app.background import create_background_app
+from app.backups import due as backups
+from app.cron.clock import Clock
 from app.deployments import queries
 from app.deployments.operations import RUN_JOB
-from app.extensions import db
+from app.errors import Conflict
+from app.extensions import db, now
 from app.installation import installation
 from app.jobs.queueing import enqueue
 from app.lifecycle.queries import list_due as list_due_entries
@@ -25,6 +28,14 @@ from app.mails.operations import DELIVER_JOB, FORGET_JOB
 from app.mails.queries import list_due
 from app.platform_status.jobs import MEASURE_JOB, report_asker, report_queues
 from app.platform_status.operations import Reporter
+from app.services.jobs import KEEP_JOB as KEEP_SERVICES_JOB
+from app.services.jobs import MEASURE_JOB as MEASURE_SERVICES_JOB
+from app.services.models import ServiceState
+from app.services.operations import PROVISION_JOB
+from app.services.operations import REMOVE_JOB as REMOVE_SERVICE_JOB
+from app.services.queries import list_due_instances, list_unfinished
+from app.workers.operations import RESTART_JOB
+from app.workers.queries import list_forgotten_restarts
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +45,8 @@ DEPLOY_PUSHED_JOB = "app.deployments.jobs.deploy_pushed"
 
 
 DAY = 24 * 3600
+KEEP_SECONDS = 30
+"""How often servers of services are looked after."""
 MEASURE_SECONDS = 10 * 60
 """How often the disk is measured: a walk over all repositories and logs."""
 
@@ -82,9 +95,44 @@ def enqueue_what_is_due(recurring: Recurring) -> None:
     for domain_id in db.session.scalars(list_due_domains(times.trash)):
         key = f"delete-domain-{domain_id}-{_period(times.lease)}"
         enqueue(Queue.OPERATIONS, DELETE_DOMAIN_JOB, domain_id, key=key)
+    for instance in list_unfinished(times.lease):
+        is_doomed = instance.state == ServiceState.REMOVING
+        job = REMOVE_SERVICE_JOB if is_doomed else PROVISION_JOB
+        beat = int(instance.heartbeat_at.timestamp()) if instance.heartbeat_at else 0
+        key = f"{instance.state}-{instance.id}-{beat}-{_period(times.lease)}"
+        enqueue(Queue.OPERATIONS, job, instance.id, key=key)
+    for number in db.session.scalars(list_due_instances(times.trash)):
+        key = f"remove-service-{number}-{_period(times.lease)}"
+        enqueue(Queue.OPERATIONS, REMOVE_SERVICE_JOB, number, key=key)
+    recurring.enqueue(KEEP_SERVICES_JOB, KEEP_SECONDS)
+    for environment_id in list_forgotten_restarts(times.lease):
+        key = f"restart-{environment_id}-{_period(times.lease)}"
+        enqueue(Queue.OPERATIONS, RESTART_JOB, environment_id, key=key)
+    for item in backups.list_due_work():
+        key = f"{item.key}-{_period(times.lease)}"
+        enqueue(Queue.OPERATIONS, item.function, item.number, key=key)
+    recurring.enqueue(backups.TAKE_DUE_JOB, backups.TAKE_DUE_SECONDS)
+    recurring.enqueue(backups.TIDY_JOB, backups.TIDY_SECONDS)
     recurring.enqueue(RECONCILE_JOB, times.reconcile)
+    recurring.enqueue(MEASURE_SERVICES_JOB, MEASURE_SECONDS)
     recurring.enqueue(MEASURE_JOB, MEASURE_SECONDS)
     recurring.enqueue(FORGET_JOB, DAY)
+
+
+def note_due_cron_jobs(clock: Clock) -> None:
+    """Write down which cron jobs are due, once in each minute; the process `cron` runs them."""
+    moment = now()
+    if clock.is_due(moment):
+        try:
+            clock.look(moment)
+        except Conflict as error:  # another scheduler, for a moment
+            logger.warning("cron is looked at again soon: %s", error.sentence)
+
+
+def _pause() -> float:
+    """Seconds until the next look: a few, and one at the beginning of each minute."""
+    until_the_minute = 60 - time.time() % 60
+    return min(installation().settings.times.scheduler, until_the_minute + 0.01)
 
 
 def _period(seconds: float) -> int:
@@ -98,7 +146,7 @@ def main() -> None:
     app = create_background_app()
     stop = threading.Event()
     alive, queues, asker = Reporter("scheduler"), Reporter("queue"), Reporter("asker")
-    recurring = Recurring()
+    recurring, clock = Recurring(), Clock()
 
     def end(number: int, frame: FrameType | None) -> None:
         stop.set()
@@ -106,8 +154,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     with app.app_context():
-        while not stop.wait(installation().settings.times.scheduler):
+        while not stop.wait(_pause()):
             try:
+                note_due_cron_jobs(clock)
                 enqueue_what_is_due(recurring)
                 alive()
                 report_queues(queues)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import select
@@ -14,6 +15,8 @@ from app.regions.models import Region, Subnet
 
 ROUTES = Path("/proc/net/route")
 POOLS = range(213, 254)
+BUILD_PREFIX = 27
+"""Builds have the first addresses of the pool; other slices were smaller once, and may be still."""
 
 
 def seed_regions(network_pool: str = "") -> None:
@@ -45,18 +48,22 @@ def find_free_pool(routes: str) -> str:
 def allocate_subnet(region: Region, environment_id: int, prefix: int) -> Subnet:
     """The environment's subnet: the one it holds, or the lowest free slice of the region's pool.
 
-    `prefix` is the length of a slice; the first one belongs to builds. Raises `Unavailable` when
-    the pool is used up.
+    `prefix` is the length of a slice; the first one belongs to builds, the last ones to services.
+    Slices given out under another length stay as they are: none is given that touches them.
+    Raises `Unavailable` when the pool is used up.
     """
     held = queries.find_subnet(environment_id)
     if held:
         return held
     # Two environments must not choose the same slice; SQLite has locked everything already.
     db.session.refresh(region, with_for_update={"key_share": True})
-    taken = set(db.session.scalars(select(Subnet.position).where(Subnet.region_id == region.id)))
+    rows = _subnets_of(region)
+    # By position as well: it is unique, whatever the length of the slice was.
+    taken = {row.position for row in rows} | _touched(region.network_pool, rows, prefix)
     network = ipaddress.ip_network(region.network_pool)
     slices = 2 ** (prefix - network.prefixlen)
-    position = next((number for number in range(1, slices) if number not in taken), None)
+    free = range(1, slices - _kept_for_services(slices))
+    position = next((number for number in free if number not in taken), None)
     if position is None:
         raise Unavailable("The network pool is used up: an operator must widen it.", retry=False)
     subnet = Subnet(
@@ -68,6 +75,51 @@ def allocate_subnet(region: Region, environment_id: int, prefix: int) -> Subnet:
     db.session.add(subnet)
     db.session.flush()
     return subnet
+
+
+def services_subnet(region: Region, prefix: int) -> str:
+    """Where embedded servers stand: the end of the region's pool, a 64th of it or one slice.
+
+    Raises `Unavailable` when an environment has been given it, before there were services.
+    """
+    network = ipaddress.IPv4Network(region.network_pool)
+    slices = 2 ** (prefix - network.prefixlen)
+    kept = _kept_for_services(slices)
+    held = _touched(region.network_pool, _subnets_of(region), prefix)
+    if any(position >= slices - kept for position in held):
+        raise Unavailable(
+            "The end of the network pool, where services stand, belongs to an environment. An "
+            "operator must widen the pool.",
+            retry=False,
+        )
+    wider = prefix - (kept.bit_length() - 1)
+    return slice_of(region.network_pool, wider, slices // kept - 1)
+
+
+def _kept_for_services(slices: int) -> int:
+    """How many slices at the end of the pool no environment gets: each Redis has a container of
+    its own, so one slice would be too small for many sites."""
+    return max(1, slices // 64)
+
+
+def _subnets_of(region: Region) -> Sequence[Subnet]:
+    return db.session.scalars(select(Subnet).where(Subnet.region_id == region.id)).all()
+
+
+def _touched(pool: str, rows: Sequence[Subnet], prefix: int) -> set[int]:
+    """Positions of slices of this length that share addresses with any of `rows`."""
+    start, size = int(ipaddress.IPv4Network(pool).network_address), 2 ** (32 - prefix)
+    found: set[int] = set()
+    for row in rows:
+        held = ipaddress.IPv4Network(row.cidr)
+        first, last = int(held.network_address) - start, int(held.broadcast_address) - start
+        found.update(range(first // size, last // size + 1))
+    return found
+
+
+def build_slice(pool: str, prefix: int) -> str:
+    """The network of builds, in front of all environments' slices of length `prefix`."""
+    return slice_of(pool, max(prefix, BUILD_PREFIX), 0)
 
 
 def slice_of(pool: str, prefix: int, position: int) -> str:

@@ -9,11 +9,14 @@ from sqlalchemy import select
 
 from app.accounts.queries import hash_token
 from app.adapters import ingress
+from app.adapters.services import ServiceKind
 from app.domains.models import Domain, DomainKind
 from app.environments.models import Environment
 from app.environments.queries import is_in_use
 from app.extensions import db, now
+from app.names import media_host
 from app.routes.models import Feed, IngressNode, Route
+from app.services.models import ServiceInstance, ServiceState
 
 
 def load_feed() -> Feed:
@@ -56,6 +59,31 @@ def list_ingress_routes(port: int = 80) -> list[ingress.Route]:
                 )
             )
     return found
+
+
+def list_ingress_media(platform_domain: str) -> list[ingress.Media]:
+    """The public buckets of embedded servers, each at its own host; one of an administrator's
+    server is reached there and not here. Those in the trash are not served, as their sites."""
+    query = (
+        select(ServiceInstance)
+        .join(Environment, Environment.id == ServiceInstance.environment_id)
+        .where(
+            ServiceInstance.kind == ServiceKind.OBJECT_STORAGE,
+            ServiceInstance.provisioned_at.is_not(None),
+            ServiceInstance.state != ServiceState.REMOVING,
+            ServiceInstance.trashed_at.is_(None),
+            is_in_use(),
+        )
+    )
+    return [
+        ingress.Media(
+            host=media_host(row.facts["bucket"], platform_domain),
+            bucket=row.facts["bucket"],
+            upstream=ingress.Upstream(row.facts["address"], int(row.facts["port"])),
+        )
+        for row in db.session.scalars(query.order_by(ServiceInstance.id))
+        if "address" in row.facts
+    ]
 
 
 def _hosts_by_environment() -> dict[int, dict[str, DomainKind]]:

@@ -63,8 +63,12 @@ def _load_node() -> IngressNode:
 
 
 def _document(version: int, epoch: str) -> ResponseReturnValue:
-    port = urlsplit(installation().settings.site_url("site.invalid")).port or 80
+    settings = installation().settings
+    port = urlsplit(settings.site_url("site.invalid")).port or 80
     document = traefik.render(
-        queries.list_ingress_routes(port), version, probe_host=f"{epoch}.ingress.invalid"
+        queries.list_ingress_routes(port),
+        version,
+        probe_host=f"{epoch}.ingress.invalid",
+        media=queries.list_ingress_media(settings.platform_domain),
     )
     return {"epoch": epoch, "version": version, "document": document}

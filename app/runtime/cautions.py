@@ -50,6 +50,17 @@ def replaces_list(name: str, automatic: Mapping[str, str]) -> Caution | None:
     return Caution("list", sentence)
 
 
+def replaces_service(name: str, service: str) -> Caution:
+    """The caution for an own variable in place of one that a service brings."""
+    sentence = _(
+        "%(name)s replaces what %(service)s tells the site. The service stays attached; the site "
+        "uses your value instead.",
+        name=name,
+        service=service,
+    )
+    return Caution("service", sentence)
+
+
 def cautions_of(
     name: str, value: str, is_secret: bool, automatic: Mapping[str, str], alike: Sequence[str]
 ) -> list[Caution]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
@@ -14,6 +14,14 @@ from app.extensions import db
 from app.plans.models import Plan
 from app.plans.queries import load_plan
 from app.runtime.models import ReleaseCommand
+from app.runtime.processes import (
+    Process,
+    ScheduledJob,
+    list_processes,
+    scheduled_jobs,
+    variables_for,
+)
+from app.services.uses import ServiceUse, resolve_services, variables_from
 from app.variables.models import Variable
 from app.variables.queries import variables_of
 
@@ -45,6 +53,22 @@ class Configuration:
     secret_names: frozenset[str]
     own_names: frozenset[str]
     """Those that people set; the others are automatic."""
+    processes: tuple[Process, ...] = ()
+    """By name; what addons bring comes to them in the pipeline."""
+    worker_containers: int = 0
+    """How many containers of all processes together the plan allows."""
+    cron_jobs: tuple[ScheduledJob, ...] = ()
+    services: tuple[ServiceUse, ...] = ()
+    """The instances it would use, provisioned or not."""
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the environments of one application have in common."""
+
+    plan: Plan
+    commands: Sequence[ReleaseCommand]
+    processes: tuple[Process, ...]
 
 
 def resolve_configuration(environment: Environment) -> Configuration:
@@ -59,23 +83,50 @@ def resolve_configurations(environments: Sequence[Environment]) -> Mapping[int, 
         return {}
     application_id = environments[0].application_id
     own = variables_of([row.id for row in environments])
-    plan = load_plan(application_id)
-    commands = list_release_commands(application_id)
+    shared = _Shared(
+        load_plan(application_id),
+        list_release_commands(application_id),
+        list_processes(application_id),
+    )
     addresses = resolve_addresses([row.id for row in environments])
+    jobs = scheduled_jobs([row.id for row in environments])
+    services = resolve_services([row.id for row in environments])
     return {
-        row.id: _resolved(row, own[row.id], addresses[row.id], plan, commands)
+        row.id: with_services(
+            _resolved(row, own[row.id], addresses[row.id], jobs[row.id], shared), services[row.id]
+        )
         for row in environments
     }
+
+
+def with_services(configuration: Configuration, uses: tuple[ServiceUse, ...]) -> Configuration:
+    """The same with the variables of these instances, below all others, in place of those of the
+    instances it had."""
+    before, brought = variables_from(configuration.services), variables_from(uses)
+    others = {
+        name: value
+        for name, value in configuration.variables.items()
+        if name in configuration.own_names or before.get(name) != value
+    }
+    secrets = [*configuration.secrets, *(value for use in uses for value in use.secrets)]
+    return replace(
+        configuration,
+        variables={**brought, **others},
+        secrets=tuple(dict.fromkeys(secrets)),
+        secret_names=configuration.secret_names | (brought.keys() - others.keys()),
+        services=uses,
+    )
 
 
 def _resolved(
     environment: Environment,
     own: Sequence[Variable],
     addresses: Addresses,
-    plan: Plan,
-    commands: Sequence[ReleaseCommand],
+    jobs: tuple[ScheduledJob, ...],
+    shared: _Shared,
 ) -> Configuration:
-    automatic = _automatic(environment, addresses)
+    plan = shared.plan
+    automatic = _automatic(environment, addresses, shared.processes)
     own_names = frozenset(row.name for row in own)
     variables = automatic | {row.name: row.value for row in own}
     port = variables.get("PORT", "").strip()
@@ -87,21 +138,34 @@ def _resolved(
             memory_bytes=plan.memory_mb * MEGABYTE * HEADROOM, cpus=plan.cpus, pids=plan.pids
         ),
         build_limits=Limits(plan.build_memory_mb * MEGABYTE, plan.build_cpus, plan.pids * 4),
-        release_commands=tuple((row.label, row.command) for row in commands),
+        release_commands=tuple((row.label, row.command) for row in shared.commands),
         port=int(port) if port.isdigit() else None,
         hosts=tuple(addresses.hosts),
         redirects=tuple(addresses.redirects),
         secret_names=SECRET_NAMES | {row.name for row in own if row.is_secret},
         own_names=own_names,
+        processes=shared.processes,
+        worker_containers=plan.worker_containers,
+        cron_jobs=jobs,
     )
 
 
 def automatic_variables(environment: Environment) -> dict[str, str]:
     """What the platform sets (L5921–5941; `DEBUG` and `SITE_NAME` L5107–5130)."""
-    return _automatic(environment, resolve_addresses([environment.id])[environment.id])
+    addresses = resolve_addresses([environment.id])[environment.id]
+    return _automatic(environment, addresses, list_processes(environment.application_id))
 
 
-def _automatic(environment: Environment, addresses: Addresses) -> dict[str, str]:
+def service_variables(environment: Environment) -> dict[str, ServiceUse]:
+    """Which instance brings which variable at the next deployment, also one that is not
+    provisioned yet."""
+    uses = resolve_services([environment.id])[environment.id]
+    return {name: use for use in uses for name in use.names}
+
+
+def _automatic(
+    environment: Environment, addresses: Addresses, processes: Sequence[Process]
+) -> dict[str, str]:
     return {
         "SECRET_KEY": environment.secret_key,
         "STAGE": environment.slug,
@@ -109,6 +173,7 @@ def _automatic(environment: Environment, addresses: Addresses) -> dict[str, str]
         "GIT_BRANCH": environment.branch,
         "SITE_NAME": environment.application.name,
         "DEBUG": "True" if environment.is_test else "False",
+        **variables_for(processes),
     }
 
 

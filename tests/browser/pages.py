@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from tests.browser.seeding import MAILED_TOKEN, Agency
 from tests.browser.seeding_addons import EMPTY, HOURS, YANKED
+from tests.browser.seeding_backups import FAILED, GOOD, GOOD_PART, LINK, RUNNING, SERVICE
+from tests.browser.seeding_cron import FAILED_RUN, NEWS, RUNNING_RUN, WAITING_RUN
 from tests.browser.seeding_flavours import FLAVOUR, FLAVOURS_SITE
 from tests.browser.seeding_people import EXPIRED, KNOWN, NEW
+from tests.browser.seeding_services import REMOVABLE, TRASHED
 from tests.browser.seeding_site_addons import BANNER, NOTICE, UNDOABLE
 from tests.browser.seeding_trash import APPLICATION_ENTRY, DOMAIN, ENVIRONMENT_ENTRY
+from tests.browser.seeding_workers import WORKER
 
 SIGNED_OUT = {
     "sign-in": "/account/sign-in/",
@@ -75,9 +79,37 @@ def signed_in_pages(agency: Agency) -> dict[str, str]:
         "waiting": f"{site}/environments/live/waiting/",
         "waiting-none": "/applications/zoe-notaries/environments/live/waiting/",
         "waiting-never-deployed": f"{blank}/environments/test/waiting/",
+        "workers": f"{site}/workers/",
+        "workers-none": f"{blank}/workers/",
+        "worker-change": f"{site}/workers/{WORKER}/",
+        "logs-of-one-process": f"{site}/environments/live/logs/?process=worker",
+        "cron-jobs": f"{site}/environments/live/cron-jobs/",
+        "cron-jobs-none": f"{blank}/environments/live/cron-jobs/",
+        "cron-job-new": f"{site}/environments/live/cron-jobs/new/",
+        "cron-job-edit": f"{site}/environments/live/cron-jobs/{NEWS}/edit/",
+        "cron-job": f"{site}/environments/live/cron-jobs/{NEWS}/",
+        "cron-run-failed": f"{site}/environments/live/cron-jobs/runs/{FAILED_RUN}/",
+        "cron-run-running": f"{site}/environments/live/cron-jobs/runs/{RUNNING_RUN}/",
+        "cron-run-waiting": f"{site}/environments/live/cron-jobs/runs/{WAITING_RUN}/",
         "domains": f"{site}/environments/live/domains/",
         "domains-not-here": f"{site}/environments/test/domains/",
         "domains-none": f"{blank}/environments/live/domains/",
+        "services": f"{site}/environments/live/services/",
+        "services-provisioning": f"{site}/environments/test/services/",
+        "services-none": f"{blank}/environments/live/services/",
+        "service-remove": f"{site}/environments/live/services/{REMOVABLE}/remove/",
+        "trash-delete-service": f"{site}/trash/services/{TRASHED}/delete/",
+        "backups": f"{site}/environments/live/backups/",
+        "backups-missing": f"{site}/environments/test/backups/",
+        "backups-none": f"{blank}/environments/live/backups/",
+        "backup": f"{site}/environments/live/backups/{GOOD}/",
+        "backup-running": f"{site}/environments/live/backups/{RUNNING}/",
+        "backup-failed": f"{site}/environments/live/backups/{FAILED}/",
+        "backup-delete": f"{site}/environments/live/backups/{GOOD}/delete/",
+        "backup-restore": f"{site}/environments/live/backups/{GOOD}/restore/",
+        "backup-restore-confirm": f"{site}/environments/live/backups/{GOOD}/restore/parts/"
+        f"{GOOD_PART}/{SERVICE}/",
+        "backup-download": f"/downloads/{LINK}/",
         "flavours": f"/applications/{FLAVOURS_SITE}/environments/test/flavours/",
         "flavours-none": f"{site}/environments/test/flavours/",
         "flavour": f"/applications/{FLAVOURS_SITE}/environments/test/flavours/{FLAVOUR}/",
@@ -143,6 +175,7 @@ def signed_in_pages(agency: Agency) -> dict[str, str]:
         "status": "/status/",
         "operator": "/operator/",
         "operator-incidents": "/operator/incidents/",
+        "operator-services": "/operator/services/",
         "operator-people": "/operator/people/",
         "operator-audit": "/operator/audit/",
         "not-found": "/applications/there-is-none/",
@@ -154,6 +187,8 @@ def editors_pages(agency: Agency) -> dict[str, str]:
     return {
         "sites": "/sites/",
         "site": f"/sites/{agency.slug}/",
+        "site-backups": f"/sites/{agency.slug}/backups/",
+        "site-backups-none": "/sites/velo-workshop/backups/",
         "site-form": f"/sites/{agency.slug}/forms/{NOTICE}/",
         "site-form-history": f"/sites/{agency.slug}/forms/{NOTICE}/history/",
         "site-form-undo": f"/sites/{agency.slug}/forms/{NOTICE}/history/{UNDOABLE}/undo/",

@@ -14,12 +14,14 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app.accounts.models import User
+from app.adapters.backup_store.folder import FolderStore
 from app.adapters.engine.fake import FakeEngine
 from app.adapters.git.store import DiskRepositoryStore
 from app.adapters.image_builder.fake import FakeImageBuilder
 from app.adapters.job_queue.fake import FakeJobQueue
 from app.adapters.mail.fake import FakeMailer
 from app.adapters.outbound.fake import FakeOutbound
+from app.adapters.services.fake import FakeBackends
 from app.addons.builtin import publish_plugins
 from app.cli import create_app
 from app.config import Settings, kept_secret
@@ -29,6 +31,8 @@ from app.organisations.operations import sign_up
 from app.plans.operations import seed_plans
 from app.regions.operations import seed_regions
 from app.routes.operations import seed_feed
+from app.seals import present_seal
+from app.services.servers import seed_servers
 from app.transactions import unit_of_work
 
 SITE_KEY = Fernet.generate_key().decode()
@@ -65,21 +69,25 @@ def running_panel(directory: Path) -> Iterator[Panel]:
     engine = FakeEngine()
     repositories = DiskRepositoryStore(directory / "repositories", settings.push_bytes)
     adapters = GivenAdapters(
-        engine,
-        FakeImageBuilder(engine),
-        repositories,
-        FakeJobQueue(),
-        FakeMailer(),
-        FakeOutbound(),
+        engine=engine,
+        image_builder=FakeImageBuilder(engine),
+        repositories=repositories,
+        job_queue=FakeJobQueue(),
+        mailer=FakeMailer(),
+        outbound=FakeOutbound(),
+        services=FakeBackends(),
+        backup_store=FolderStore(directory / "backups"),
     )
     app = create_app(settings, adapters)
     with app.app_context():
         db.create_all()
+        present_seal().ensure()
         with unit_of_work():
             seed_regions()
             seed_feed("local", "token of the ingress node")
             seed_plans()
             publish_plugins()
+            seed_servers()
     server = make_server(
         "127.0.0.1",
         port,

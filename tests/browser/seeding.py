@@ -48,11 +48,15 @@ from app.transactions import unit_of_work
 from app.variables.operations import set_variable
 from tests.browser.panel import PASSWORD
 from tests.browser.seeding_addons import seed_addons
+from tests.browser.seeding_backups import seed_backups
+from tests.browser.seeding_cron import seed_cron
 from tests.browser.seeding_domains import seed_domains
 from tests.browser.seeding_flavours import FLAVOURS_SITE, seed_flavours
 from tests.browser.seeding_people import seed_people
+from tests.browser.seeding_services import seed_services
 from tests.browser.seeding_site_addons import seed_site_addons
 from tests.browser.seeding_trash import seed_trash
+from tests.browser.seeding_workers import seed_workers
 
 EMAIL = "mara@northlight.example"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGYlcgLnPQEbFpPNT1rYz4RYz2oJOjIAhkPdYxW7iRUd mara@laptop"
@@ -278,7 +282,7 @@ def seed_agency(app: Flask) -> Agency:
 def _operate(owner: User) -> None:
     """The owner looks after the installation too: processes report, an incident is over."""
     owner.is_operator = True
-    for component in ("scheduler", "worker", "observer", "ssh", "asker"):
+    for component in ("scheduler", "worker", "observer", "cron", "ssh", "asker"):
         report_alive(component)
     db.session.execute(db.update(IngressNode).values(seen_at=now(), loaded_version=1))
     report_alive("engine", "local", {"version": "27.5.1", "containers": 14, "running": 12})
@@ -370,6 +374,10 @@ def _configure(
         application, "Collect static files", "python manage.py collectstatic --noinput", owner
     )
     seed_domains(live, owner)
+    seed_workers(live, owner)
+    seed_cron(live, owner)
+    seed_services(live, test, owner)
+    seed_backups(live, test, owner)
     add_collaborator(application, guest.email, Access.VIEWER, owner)
     add_ssh_key(owner, "Laptop", KEY)
     create_access_token(owner, "Office computer", 90)

@@ -214,9 +214,12 @@ def test_rolling_back_runs_the_old_image_without_build_or_commands(panel: Panel)
     row = site.run(panel, number)
     assert (row.status, row.commit, row.subject) == ("succeeded", first, "Back to release 1")
     assert list(site.steps_of(row)) == [
+        "check_services",
+        "provision_services",
         "start_containers",
         "wait_until_healthy",
         "switch_traffic",
+        "replace_processes",
         "retire",
     ]
     assert site.visit(panel) == old and len(panel.builder.requests) == builds

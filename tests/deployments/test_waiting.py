@@ -277,5 +277,5 @@ def test_ten_environments_cost_as_many_queries_as_two(deployed: Panel) -> None:
                     deployment_id=current.deployment_id,
                 )
             )
-    assert count_queries(deployed) == of_two < 12
+    assert count_queries(deployed) == of_two < 14
     assert ChangeKind.VARIABLE in {row.kind for row in waiting(deployed, "e0").changes}

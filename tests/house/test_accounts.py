@@ -14,6 +14,7 @@ import pytest
 
 from app.config import Settings
 from app.processes.accounts import (
+    KEYS,
     MEMBERSHIPS,
     PREFIX,
     Accounts,
@@ -21,11 +22,12 @@ from app.processes.accounts import (
     prepare_accounts,
     prepare_directories,
 )
+from app.seals import Seal
 from tests.engine.private_engine import PrivateEngine
 
 ROOT = Path(__file__).parents[2]
 CONNECT = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
-MAY_USE_DOCKER = {"worker", "observer"}
+MAY_USE_DOCKER = {"worker", "observer", "cron"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def separate() -> Accounts:
 
 
 @pytest.mark.parametrize("account", MEMBERSHIPS)
-def test_only_worker_and_observer_reach_the_engine(
+def test_only_those_who_need_it_reach_the_engine(
     separate: Accounts, private_engine: PrivateEngine, account: str
 ) -> None:
     socket_path = Path(private_engine.socket.removeprefix("unix://"))
@@ -111,8 +113,37 @@ def test_who_asks_addons_reads_packages_and_nothing_else(separate: Accounts) -> 
         assert writes == {"run"}  # where the queue's socket lies
 
 
-def _can(accounts: Accounts, act: str, path: Path) -> bool:
-    command = [*accounts.prefix("asker"), act, str(path)]
+OPENS = {"worker"}
+SEALS = {account for account, groups in MEMBERSHIPS.items() if KEYS in groups}
+
+
+def test_only_workers_open_what_the_whole_panel_seals(separate: Accounts) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        secrets = Path(name) / "secrets"
+        settings = Settings(data_dir=Path(name))
+        prepare_directories(settings, separate)
+        Seal(secrets).ensure()  # as root, when the panel is started
+        mine = secrets / "backup.recipients"  # whom the panel's own backups are for
+        mine.write_text("age1…")
+        prepare_directories(settings, separate)
+        keys, recipients = secrets / "operator.keys", secrets / "operator.recipients"
+        for account in MEMBERSHIPS:
+            assert _can(separate, "cat", keys, account) == (account in OPENS), account
+            assert _can(separate, "cat", recipients, account) == (account in SEALS), account
+            # Nor does anybody put others in their place: theirs would be sealed for, or opened.
+            for path in (keys, recipients):
+                assert account in OPENS or not _can(separate, "rm", path, account), account
+            assert not _can(separate, "rm", mine, account), account
+            assert _can(separate, "cat", mine, account) == (account in SEALS), account
+        assert keys.exists() and recipients.exists() and mine.exists()
+        Seal(secrets).add_key()  # rotation, as root: it is the worker's as before
+        assert _can(separate, "cat", keys, "worker")
+        assert not _can(separate, "cat", keys, "web")
+        assert _can(separate, "cat", recipients, "web")
+
+
+def _can(accounts: Accounts, act: str, path: Path, account: str = "asker") -> bool:
+    command = [*accounts.prefix(account), act, str(path)]
     return subprocess.run(command, capture_output=True, check=False, cwd="/").returncode == 0
 
 

@@ -29,6 +29,7 @@ PAGES = (
     "/applications/demo/environments/test/logs/",
     "/applications/demo/environments/test/variables/",
     "/applications/demo/environments/live/domains/",
+    "/applications/demo/environments/live/cron-jobs/",
     "/applications/demo/repository/",
     "/applications/demo/settings/",
     "/applications/missing/",

@@ -228,17 +228,6 @@ def test_keys_of_operators_who_rotate_at_once_are_all_kept(tmp_path: Path) -> No
         Fernet(key)
 
 
-def test_the_operators_ring(panel: Panel) -> None:
-    refused = keys(panel, "retire", "operator")
-    assert refused.exit_code != 0 and "no ring of operator keys" in refused.output
-    assert keys(panel, "rotate", "operator").exit_code == 0
-    path = panel.settings.data_dir / "secrets" / "operator.keys"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert keys(panel, "rotate", "operator").output.startswith("2 keys")
-    assert keys(panel, "retire", "operator").output == "1 old keys removed\n"
-    assert ring_file(panel).read_text() != path.read_text()
-
-
 def test_retiring_checks_again_itself(panel: Panel) -> None:
     set_secrets(panel)
     keys(panel, "rotate", "site")

@@ -16,9 +16,17 @@ from app.platform_status.jobs import folder_size, measure_disk, report_engine, r
 from app.platform_status.models import Incident
 from app.platform_status.operations import Reporter
 from app.platform_status.queries import find_heartbeat
+from app.services.models import ServiceServer
+from app.services.servers import seed_servers
 from tests.panel import ALICE, BOB, CHARLIE, PEOPLE, Panel, Person, user_of
 
-PAGES = ("/operator/", "/operator/incidents/", "/operator/people/", "/operator/audit/")
+PAGES = (
+    "/operator/",
+    "/operator/incidents/",
+    "/operator/people/",
+    "/operator/audit/",
+    "/operator/services/",
+)
 OPEN = {"title": "Builds are slow", "impact": "degraded", "text": "We look into it."}
 
 
@@ -42,14 +50,18 @@ def run(panel: Panel, *words: str) -> str:
 
 def test_pages_are_there_for_operators_only(panel: Panel, operator: FlaskClient) -> None:
     operator.post("/operator/incidents/", data=OPEN)
-    with panel.reading():
+    with panel.work():
+        seed_servers()
         uuid = db.session.scalars(db.select(Incident.uuid)).one()
+        server = db.session.scalars(db.select(ServiceServer.uuid)).first()
     pages = (*PAGES, f"/operator/incidents/{uuid}/")
     posts = (
         "/operator/incidents/",
         f"/operator/incidents/{uuid}/",
         f"/operator/people/{uuid_of(panel, ALICE)}/operator/",
         f"/operator/people/{uuid_of(panel, ALICE)}/sign-out/",
+        "/operator/services/",
+        f"/operator/services/{server}/offer/",
     )
     for path in pages:
         assert operator.get(path).status_code == 200, path
@@ -71,6 +83,7 @@ def test_every_route_of_operators_is_in_the_test_above(panel: Panel) -> None:
         "/operator/incidents/<uuid>/",
         "/operator/people/<uuid>/operator/",
         "/operator/people/<uuid>/sign-out/",
+        "/operator/services/<uuid>/offer/",
     }
 
 

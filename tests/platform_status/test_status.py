@@ -23,7 +23,7 @@ from app.platform_status.queries import State, state_of
 from app.routes.models import IngressNode
 from tests.panel import ALICE, BOB, Panel, copy_panel, make_settings, user_of
 
-PROCESSES = ("scheduler", "queue", "worker", "observer", "ssh", "asker", "engine")
+PROCESSES = ("scheduler", "queue", "worker", "observer", "cron", "ssh", "asker", "engine")
 
 
 def everything_reports(panel: Panel) -> None:
@@ -61,6 +61,7 @@ def test_all_is_well(panel: Panel) -> None:
         ("worker", "deployments"),
         ("queue", "deployments"),
         ("observer", "logs"),
+        ("cron", "cron"),
         ("ssh", "git"),
         ("asker", "addons"),
         ("engine", "engine"),

@@ -38,7 +38,8 @@ def test_the_family_has_every_process_that_holds_the_panel(tmp_path: Path) -> No
     programs = panel_programs(Settings(data_dir=tmp_path))
     names = [program.name for program in as_family(programs)]
     assert names == ["web", "asker", "family"]
-    assert as_family(programs)[-1].command[-4:] == ("worker", "scheduler", "observer", "ssh")
+    kin = ("worker", "scheduler", "observer", "cron", "ssh")
+    assert as_family(programs)[-1].command[-5:] == kin
 
 
 @pytest.fixture

@@ -155,7 +155,8 @@ class Check:
 
         asking = threading.Thread(target=ask)
         asking.start()
-        services = ("web", "worker", "asker", "scheduler", "observer", "ssh", "redis", "postgres")
+        panel = ("web", "worker", "asker", "scheduler", "observer", "cron", "ssh")
+        services = (*panel, "redis", "postgres")
         run("docker-compose", "stop", "-t", "5", *services, cwd=self._home)
         time.sleep(2)
         run("docker-compose", "start", *services[::-1], cwd=self._home)

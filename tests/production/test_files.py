@@ -49,7 +49,20 @@ def test_only_those_who_need_docker_have_its_socket(services: dict[str, Any]) ->
         for name, service in services.items()
         if any("docker.sock" in volume for volume in service.get("volumes", []))
     }
-    assert holders == {"worker", "observer", "migrate"}
+    assert holders == {"worker", "observer", "cron", "migrate"}
+
+
+def test_only_workers_have_the_operators_keys(services: dict[str, Any]) -> None:
+    """All containers run as the same user: what they may read is what they are given."""
+    holders = {
+        name
+        for name, service in services.items()
+        if any("/operator" in volume for volume in service.get("volumes", []))
+    }
+    assert holders == {"worker", "migrate"}
+    for name in holders:
+        path = services[name]["environment"]["MOONBASE_OPERATOR_KEYS"]
+        assert path == "/var/lib/moonbase/operator/operator.keys"
 
 
 def test_code_of_addons_meets_nothing_of_ours(services: dict[str, Any]) -> None:

@@ -15,8 +15,10 @@ from app.extensions import db
 from app.regions.models import Region, Subnet
 from app.regions.operations import (
     allocate_subnet,
+    build_slice,
     find_free_pool,
     seed_regions,
+    services_subnet,
     slice_of,
     usable_addresses,
 )
@@ -74,12 +76,37 @@ def test_the_slice_of_a_deleted_environment_is_given_out_again(panel: Panel) -> 
 
 def test_a_used_up_pool_is_a_sentence(panel: Panel) -> None:
     with panel.work():
-        rows = make_environments(panel, 4)
-        for row in rows[:3]:
+        rows = make_environments(panel, 3)
+        for row in rows[:2]:
             allocate(row, "10.213.0.0/25")
         with pytest.raises(Unavailable, match="network pool is used up") as refused:
-            allocate(rows[3], "10.213.0.0/25")
+            allocate(rows[2], "10.213.0.0/25")
     assert refused.value.retry is False
+
+
+def test_the_end_of_the_pool_belongs_to_services(panel: Panel) -> None:
+    with panel.work():
+        row = make_environments(panel, 1)[0]
+        row.region.network_pool = POOL
+        assert services_subnet(row.region, 27) == "10.213.252.0/22"
+        row.region.network_pool = "10.213.0.0/25"
+        assert services_subnet(row.region, 27) == "10.213.0.96/27"
+        held = allocate(row, "10.213.0.0/25")  # the end, given out before there were services
+        held.position, held.cidr = 3, "10.213.0.96/27"
+        with pytest.raises(Unavailable, match="belongs to an environment"):
+            services_subnet(row.region, 27)
+
+
+def test_wider_slices_do_not_meet_those_given_out_before(panel: Panel) -> None:
+    with panel.work():
+        rows = make_environments(panel, 8)
+        old = [allocate(row, prefix=27).cidr for row in rows[:3]]
+        new = [allocate(row, prefix=26).cidr for row in rows[3:]]
+        assert allocate(rows[0], prefix=26).cidr == old[0]  # an environment keeps what it has
+    assert old == ["10.213.0.32/27", "10.213.0.64/27", "10.213.0.96/27"]
+    networks = [ipaddress.ip_network(cidr) for cidr in [build_slice(POOL, 26), *old, *new]]
+    assert not any(one.overlaps(other) for one, other in combinations(networks, 2))
+    assert len(usable_addresses(new[0])) == 30
 
 
 def test_slices_and_their_addresses() -> None:

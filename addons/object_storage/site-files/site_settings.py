@@ -24,8 +24,13 @@ def to_settings(data, settings):
         "querystring_expire": int(data.get("link_seconds") or 3600),
         "file_overwrite": False,
     }
+    if query.get("region_name"):
+        options["region_name"] = query["region_name"]
+    if query.get("addressing_style"):
+        options["addressing_style"] = query["addressing_style"]
     if query.get("domain") and data.get("is_public", True):
         options["custom_domain"] = query["domain"]
+        options["url_protocol"] = f"{urlsplit(query.get('url', '')).scheme or 'https'}:"
     settings["STORAGES"]["default"] = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": options,

@@ -7,13 +7,12 @@ import time
 from app.adapters.engine import LABEL_INSTALLATION, LABEL_ROLE, Engine, ImageState, NetworkSpec
 from app.adapters.image_builder import BuildRequest
 from app.deployments import queries
+from app.deployments.labels import ROLE_NETWORK
 from app.deployments.models import Build
-from app.deployments.pipeline.context import ROLE_NETWORK, Context
+from app.deployments.pipeline.context import Context
 from app.deployments.pipeline.step import Step
 from app.extensions import db
-from app.regions.operations import slice_of
-
-BUILD_NETWORK_POSITION = 0
+from app.regions.operations import build_slice
 
 
 class BuildImage(Step):
@@ -100,9 +99,7 @@ def _build_network(context: Context) -> NetworkSpec:
     labels = context.labels(ROLE_NETWORK)
     return NetworkSpec(
         name=f"moonbase-build-{context.subject.installation_id[:8]}",
-        subnet=slice_of(
-            context.subject.network_pool, settings.network_prefix, BUILD_NETWORK_POSITION
-        ),
+        subnet=build_slice(context.subject.network_pool, settings.network_prefix),
         labels={key: labels[key] for key in labels if key.endswith("installation")}
         | {LABEL_ROLE: ROLE_NETWORK},
     )

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from app.adapters.engine import (
     LABEL_DEPLOYMENT,
-    LABEL_ENVIRONMENT,
-    LABEL_INSTALLATION,
     LABEL_ROLE,
     ContainerSpec,
     Limits,
@@ -20,6 +18,7 @@ from app.addons.collecting import Asked
 from app.addons.contributions import Collected
 from app.addons.in_commit import CommitFiles
 from app.deployments.deployment_log import DeploymentLog
+from app.deployments.labels import environment_labels
 from app.deployments.models import Deployment, DeploymentKind, Release
 from app.deployments.receipts import Measured, Prober
 from app.environments.models import Environment
@@ -29,13 +28,12 @@ from app.logs.store import LogStore
 from app.repositories.queries import load_repository
 from app.routes.models import Endpoint
 from app.routes.queries import load_feed
+from app.runtime.processes import Process, read_processes
 from app.runtime.queries import Configuration, resolve_configuration
+from app.services.uses import ReleasedService, read_services
 
 JOURNAL_PREFIX = "build-"
 """In front of a deployment's uuid: the file in which its build notes what it makes."""
-ROLE_WEB = "web"
-ROLE_COMMAND = "command"
-ROLE_NETWORK = "network"
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,16 @@ class Context:
     exposed_ports: tuple[int, ...] = ()
     release: RunnableRelease | None = None
     network: NetworkSpec | None = None
+    instances: tuple[int, ...] = ()
+    """Numbers of the services it uses."""
+    extensions: dict[int, list[str]] = field(default_factory=dict)
+    """Those that services which work lack, and are to have."""
     containers: tuple[ContainerSpec, ...] = ()
+    workers: tuple[ContainerSpec, ...] = ()
+    replaced: tuple[str, ...] = ()
+    """Containers of the old release's processes."""
+    troubled: dict[str, int | None] = field(default_factory=dict)
+    """Exit codes of containers of processes that ended at once, as far as known."""
     feed_version: int = 0
     had_containers: bool = False
     retired: tuple[str, ...] = ()
@@ -147,6 +154,8 @@ class RunnableRelease:
     variables: dict[str, str]
     masked_values: tuple[str, ...]
     release_commands: tuple[tuple[str, str], ...]
+    processes: tuple[Process, ...]
+    services: tuple[ReleasedService, ...]
     port: int
     containers: int
     limits: Limits
@@ -162,17 +171,14 @@ class RunnableRelease:
             variables=row.variables,
             masked_values=tuple(row.masked_values),
             release_commands=tuple((label, command) for label, command in row.release_commands),
+            processes=read_processes(row.processes),
+            services=read_services(row.services),
             port=row.port,
             containers=row.containers,
             limits=Limits(**row.limits),
             hosts=tuple(row.hosts),
             redirects=tuple((host, target, status) for host, target, status in row.redirects),
         )
-
-
-def environment_labels(installation_id: str, environment_uuid: str) -> dict[str, str]:
-    """Labels that say whose a thing in the engine is."""
-    return {LABEL_INSTALLATION: installation_id, LABEL_ENVIRONMENT: environment_uuid}
 
 
 def load_context(deployment: Deployment, installation: Installation, logs: LogStore) -> Context:

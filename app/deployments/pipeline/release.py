@@ -12,6 +12,7 @@ from app.deployments.pipeline.context import Context, RunnableRelease
 from app.deployments.pipeline.step import Step
 from app.errors import Invalid
 from app.extensions import db
+from app.services.uses import write_services
 
 HTTP_PORT = 80
 
@@ -43,6 +44,9 @@ class WriteRelease(Step):
             hosts=list(configuration.hosts),
             redirects=[list(redirect) for redirect in configuration.redirects],
             contributions=context.asked.stored(configuration.own_names),
+            services=write_services(configuration.services),
+            processes=[asdict(process) for process in configuration.processes],
+            cron_jobs=[asdict(job) for job in configuration.cron_jobs],
         )
         db.session.add(row)
         db.session.flush()

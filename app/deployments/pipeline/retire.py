@@ -10,7 +10,9 @@ from app.deployments import queries
 from app.deployments.models import Container, Receipt
 from app.deployments.pipeline.context import Context
 from app.deployments.pipeline.step import Step
+from app.errors import PanelError
 from app.extensions import db
+from app.services.connections import disconnect_unused
 
 
 class Retire(Step):
@@ -37,6 +39,7 @@ class Retire(Step):
                 list(pool.map(lambda name: _retire(context, name), context.retired))
         if context.prober:
             context.measured = context.prober.stop()
+        _disconnect(context)
 
     def record(self, context: Context) -> None:
         subject = context.subject
@@ -60,6 +63,18 @@ class Retire(Step):
                 )
             )
             context.log.line(f"{measured.sent} requests while switching, {measured.failed} lost")
+
+
+def _disconnect(context: Context) -> None:
+    """From servers that the site does not use any more. One that does not answer is disconnected
+    after a later deployment: nothing that runs has its credentials."""
+    subject = context.subject
+    try:
+        for name in disconnect_unused(subject.environment_id, subject.environment_uuid):
+            context.log.line(f"{name} is disconnected")
+    except PanelError as error:
+        db.session.rollback()
+        context.log.line(f"A service is still connected: {error.sentence}")
 
 
 def _retire(context: Context, name: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 
 from app.adapters.engine import ContainerSpec
+from app.deployments.labels import ROLE_COMMAND
 from app.deployments.networks import network_of
-from app.deployments.pipeline.context import ROLE_COMMAND, Context
+from app.deployments.pipeline.context import Context
 from app.deployments.pipeline.step import Step
 from app.errors import Invalid
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from sqlalchemy import delete
 
-from app.adapters.engine import ContainerSpec
-from app.deployments.models import Container, Deployment
+from app.adapters.engine import ContainerSpec, NetworkSpec
+from app.deployments.labels import ROLE_COMMAND, ROLE_WEB
+from app.deployments.models import Container, Deployment, WorkerContainer
 from app.deployments.networks import free_addresses, network_of
-from app.deployments.pipeline.context import ROLE_WEB, Context, RunnableRelease
+from app.deployments.pipeline.context import Context, RunnableRelease
 from app.deployments.pipeline.step import Step
+from app.errors import Invalid
 from app.extensions import db
+from app.runtime.processes import split_command
 
 
 class StartContainers(Step):
-    """Rows with fixed addresses first, then the containers: nothing runs that no row knows."""
+    """Rows with fixed addresses first, then the containers: nothing runs that no row knows.
+
+    Processes get their rows here and start after the switch; whether they can is seen now, while
+    the old release serves.
+    """
 
     name = "start_containers"
     title = "Start containers"
@@ -37,6 +44,7 @@ class StartContainers(Step):
             db.session.add(row)
             spec = web_container(row, release, context.network.name, context.labels(ROLE_WEB))
             context.containers += (spec,)
+        _add_worker_rows(context)
 
     def run(self, context: Context) -> None:
         context.log.heading("start containers")
@@ -44,19 +52,55 @@ class StartContainers(Step):
             raise RuntimeError("the network is planned before containers start in it")
         engine = context.adapters.engine
         engine.ensure_network(context.network)
+        _check_programs(context, context.network)
         for spec in context.containers:
             state = engine.start_container(spec)
             context.log.line(f"{spec.name} started as {state.id[:12]}")
 
     def undo_rows(self, context: Context) -> None:
-        db.session.execute(
-            delete(Container).where(Container.deployment_id == context.subject.deployment_id)
-        )
+        number = context.subject.deployment_id
+        for table in (Container, WorkerContainer):
+            db.session.execute(delete(table).where(table.deployment_id == number))
 
     def undo(self, context: Context) -> None:
         engine = context.adapters.engine
-        for state in engine.list_containers(context.labels(ROLE_WEB)):
-            engine.remove_container(state.name)
+        for role in (ROLE_WEB, ROLE_COMMAND):
+            for state in engine.list_containers(context.labels(role)):
+                engine.remove_container(state.name)
+
+
+def _add_worker_rows(context: Context) -> None:
+    subject, release = context.subject, context.runnable
+    for process in release.processes:
+        for number in range(1, process.count + 1):
+            db.session.add(
+                WorkerContainer(
+                    environment_id=subject.environment_id,
+                    deployment_id=subject.deployment_id,
+                    release_id=release.id,
+                    name=f"moonbase-{subject.deployment_uuid[:13]}-process-{process.name}-{number}",
+                    process=process.name,
+                )
+            )
+
+
+def _check_programs(context: Context, network: NetworkSpec) -> None:
+    """Raise `Invalid` for a process whose program is not in the image."""
+    release = context.runnable
+    for process in release.processes:
+        spec = ContainerSpec(
+            name=f"moonbase-{context.subject.deployment_uuid[:13]}-check-{process.name}",
+            image=release.image,
+            labels=context.labels(ROLE_COMMAND),
+            network=network.name,
+            limits=release.limits,
+            command=split_command(process.command, process.name),
+            environment=release.variables,
+        )
+        try:
+            context.adapters.engine.check_program(spec)
+        except Invalid as error:
+            raise Invalid(f"The process “{process.name}” cannot start: {error.sentence}") from error
 
 
 def web_container(

@@ -6,6 +6,7 @@ import time
 
 from app.deployments import queries
 from app.deployments.models import CurrentRelease
+from app.deployments.pipeline.check_services import require_release_services
 from app.deployments.pipeline.context import Context
 from app.deployments.pipeline.step import Step
 from app.deployments.receipts import Prober
@@ -13,6 +14,7 @@ from app.errors import Unavailable
 from app.extensions import db, now
 from app.routes import queries as routes
 from app.routes.operations import Names, point_route
+from app.services.operations import settle
 
 POLL_SECONDS = 0.03
 
@@ -26,6 +28,7 @@ class SwitchTraffic(Step):
 
     def plan(self, context: Context) -> None:
         subject = context.subject
+        require_release_services(context)  # people may have removed one meanwhile
         context.had_containers = queries.find_current(subject.environment_id) is not None
         release = context.runnable
         context.feed_version = point_route(
@@ -54,6 +57,7 @@ class SwitchTraffic(Step):
             db.session.add(row)
         row.release_id = context.runnable.id
         row.deployment_id = subject.deployment_id
+        settle(subject.environment_id, {used.uuid for used in context.runnable.services})
 
     def undo_rows(self, context: Context) -> None:
         """Back to the containers and hosts of the release that is current."""

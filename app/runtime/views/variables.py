@@ -16,9 +16,9 @@ from app.environments.models import Environment
 from app.environments.queries import list_environments
 from app.errors import Invalid, NotFound
 from app.permissions import Permission
-from app.runtime.cautions import Caution, cautions_of, pieces_of, remarks_on
+from app.runtime.cautions import Caution, cautions_of, pieces_of, remarks_on, replaces_service
 from app.runtime.forms import VariableForm
-from app.runtime.queries import SECRET_NAMES, automatic_variables
+from app.runtime.queries import SECRET_NAMES, automatic_variables, service_variables
 from app.runtime.variables_table import load_table
 from app.runtime.views.blueprint import blueprint
 from app.transactions import unit_of_work
@@ -95,7 +95,9 @@ def _cautions(environment: Environment, form: VariableForm) -> list[Caution]:
     present = find_variable(environment.id, name)
     alike = [] if present else find_alike(environment.id, name)
     value, is_secret = form.value.data or "", bool(form.is_secret.data)
-    return cautions_of(name, value, is_secret, automatic_variables(environment), alike)
+    found = cautions_of(name, value, is_secret, automatic_variables(environment), alike)
+    use = service_variables(environment).get(name)
+    return [replaces_service(name, use.name), *found] if use else found
 
 
 def _tell(form: VariableForm, cautions: Sequence[Caution]) -> None:
@@ -116,7 +118,12 @@ def _editor(environment: Environment) -> Editor:
         wanted = request.args.get("new", "")[:200]
         form = VariableForm(name=wanted, is_secret=wanted in SECRET_NAMES)
         automatic = automatic_variables(environment) if wanted else {}
-        return Editor(form, None, cautions_of(wanted, "", False, automatic, []))
+        cautions = cautions_of(wanted, "", False, automatic, [])
+        use = service_variables(environment).get(wanted) if wanted else None
+        if use:
+            form.is_secret.data = True
+            cautions = [replaces_service(wanted, use.name), *cautions]
+        return Editor(form, None, cautions)
     value = "" if present.is_secret else present.value
     form = VariableForm(name=present.name, value=value, is_secret=present.is_secret)
     return Editor(form, present)
@@ -195,6 +202,8 @@ def _value_of(environment: Environment, key: str) -> str:
     """The one in force: the person's own, or the automatic one."""
     variable = find_variable(environment.id, key)
     value = variable.value if variable else automatic_variables(environment).get(key)
+    if value is None and (use := service_variables(environment).get(key)):
+        value = use.variables.get(key)
     if value is None:
         raise NotFound(_("There is no such variable."))
     return value

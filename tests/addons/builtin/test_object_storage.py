@@ -45,3 +45,19 @@ def test_private_files_have_signed_links(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_without_a_service_files_stay_in_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEFAULT_STORAGE_DSN", raising=False)
     assert settings() == "a folder"
+
+
+def test_an_embedded_server_is_reached_as_its_address_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    media = "m1--media.localhost%3A8080"
+    monkeypatch.setenv(
+        "DEFAULT_STORAGE_DSN",
+        f"s3://key:secret@m1.s3-us-east-1.m2.internal/?domain={media}&url=http%3A%2F%2F{media}%2F"
+        "&scheme=http&region_name=us-east-1&addressing_style=path",
+    )
+    options = settings()["OPTIONS"]
+    assert options["endpoint_url"] == "http://s3-us-east-1.m2.internal"
+    assert (options["region_name"], options["addressing_style"]) == ("us-east-1", "path")
+    assert (options["url_protocol"], options["custom_domain"]) == (
+        "http:",
+        "m1--media.localhost:8080",
+    )

@@ -1,0 +1,1 @@
+"""Backups of environments: taken, kept, proved and restored."""

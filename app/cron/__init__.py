@@ -1,0 +1,1 @@
+"""Cron jobs as they run: what is due, the runs and their history."""

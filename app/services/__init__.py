@@ -1,0 +1,1 @@
+"""Services of environments: databases, object storage, brokers, caches, search."""

@@ -1,0 +1,1 @@
+"""Worker processes as people see them: definitions, states, restarts."""

@@ -1,0 +1,1 @@
+"""Cron jobs: schedules, what is due, runs, pages."""
