@@ -34,7 +34,9 @@ def panel(
     """One installation that tests share; each makes applications of its own in it."""
     folder = tmp_path_factory.mktemp("panel")
     more = {"MOONBASE_DNS_RESOLVER": name_server.address}
-    running = RunningPanel(folder, private_engine.socket, private_engine.pool, more=more)
+    running = RunningPanel(
+        folder, private_engine.socket, _quarter(private_engine.pool, 128), more=more
+    )
     try:
         yield running.start()
     finally:
@@ -47,7 +49,7 @@ def fault_panel(
 ) -> Iterator[RunningPanel]:
     """An installation in which things are broken: its workers die on command."""
     folder = tmp_path_factory.mktemp("fault-panel")
-    running = make_dying_panel(folder, private_engine.socket, _middle_of(private_engine.pool))
+    running = make_dying_panel(folder, private_engine.socket, _quarter(private_engine.pool, 64))
     try:
         yield running.start()
     finally:
@@ -68,7 +70,8 @@ def make_dying_panel(folder: Path, engine_url: str, pool: str) -> RunningPanel:
     return running
 
 
-def _middle_of(pool: str) -> str:
-    """A quarter of the engine's pool that `panel`, which begins at its start, does not reach."""
+def _quarter(pool: str, number: int) -> str:
+    """A quarter of the engine's pool, of which nobody else has anything: its beginning is that of
+    contract tests, its end that of builds."""
     first, second, *_ = pool.split(".")
-    return f"{first}.{second}.64.0/18"
+    return f"{first}.{second}.{number}.0/18"

@@ -9,7 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-PANEL_PROGRAMS = ("redis", "web", "worker", "asker", "scheduler", "observer", "ssh", "family")
+PANEL_PROGRAMS = (
+    "redis",
+    "web",
+    "worker",
+    "asker",
+    "scheduler",
+    "observer",
+    "cron",
+    "ssh",
+    "family",
+)
 _MARKS = {
     "worker": ("worker.py", "dying_worker"),
     "web": ("gunicorn",),
@@ -17,6 +27,7 @@ _MARKS = {
     "asker": ("app.processes.asker",),
     "scheduler": ("app.processes.scheduler",),
     "observer": ("app.processes.observer",),
+    "cron": ("app.processes.cron",),
     "ssh": ("app.processes.ssh",),
     "family": ("app.processes.family",),
     "agent": ("app.processes.ingress_agent",),

@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from app.accounts import operations as accounts
 from app.accounts.queries import find_user
@@ -144,7 +145,7 @@ class RunningPanel:
         """The list of `make run`, with the worker the test wants."""
         programs = panel_programs(self.settings)
         if self.worker_command:
-            own = {"command": self.worker_command, "module": ""}
+            own: dict[str, Any] = {"command": self.worker_command, "module": ""}
             programs = [replace(row, **own) if row.name == "worker" else row for row in programs]
         return as_family(programs)
 
