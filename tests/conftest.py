@@ -74,6 +74,7 @@ ORDER = (
 """What takes long begins first, or it would be waited for alone at the end."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks at the marks afterwards
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one file run in one process; those that share a panel or servers which take long to
     start, in one process altogether."""

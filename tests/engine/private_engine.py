@@ -280,13 +280,22 @@ def _remove_traces(name: str, root: Path) -> None:
     for mount in reversed([m for m in mounts if m.startswith(f"{root}/")]):
         _run("umount", "-l", mount, check=False)
     for controller in _CGROUPS.iterdir():
-        for folder in sorted((controller / name).rglob("*/"), reverse=True):
+        for folder in _folders_below(controller / name):
             with contextlib.suppress(OSError):
                 folder.rmdir()
         with contextlib.suppress(OSError):
             (controller / name).rmdir()
     _close_host(name, root)
     shutil.rmtree(root, ignore_errors=True)
+
+
+def _folders_below(group: Path) -> list[Path]:
+    """The deepest first. Somebody else may remove them at the same moment, which `walk` skips."""
+    return [
+        Path(place) / name
+        for place, folders, _ in os.walk(group, topdown=False)
+        for name in folders
+    ]
 
 
 def _close_host(name: str, root: Path) -> None:
