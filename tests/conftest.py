@@ -58,45 +58,6 @@ def client_of(panel: Panel) -> Callable[[Person], FlaskClient]:
     return panel.client_of
 
 
-FAULTS, FLOWS, SERVERS = "flows with faults", "flows", "servers of sites"
-_SERVERS = ("test_services", "test_postgresql", "test_mariadb", "test_rabbitmq", "test_redis")
-_SERVERS += ("test_object_storage", "test_real_services")
-ORDER = (
-    FAULTS,
-    "tests/browser/test_every_page.py",
-    "tests/test_permissions.py",
-    FLOWS,
-    SERVERS,
-    "tests/browser",
-    "tests/contracts",
-    "tests/engine",
-)
-"""What takes long begins first, or it would be waited for alone at the end."""
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist looks at the marks afterwards
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file run in one process; those that share a panel or servers which take long to
-    start, in one process altogether."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=_turn)
-
-
-def _group(item: pytest.Item) -> str:
-    file = item.nodeid.partition("::")[0]
-    if file.startswith("tests/flows/"):
-        return FAULTS if "fault_panel" in getattr(item, "fixturenames", ()) else FLOWS
-    is_real = file.startswith(("tests/contracts/", "tests/backups/"))
-    return SERVERS if is_real and Path(file).stem.startswith(_SERVERS) else file
-
-
-def _turn(item: pytest.Item) -> int:
-    name = _group(item)
-    found = [number for number, start in enumerate(ORDER) if name.startswith(start)]
-    return min(found, default=len(ORDER))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Root can run every test: one that does not run there has lost what it needs."""
