@@ -63,7 +63,7 @@ SHORT_TIMES = {
     "CONNECT_TOTAL": "5",
     "ANSWER": "3",
     "NODE_ALIVE": "6",
-    "ROUTE_EFFECTIVE": "10",
+    "ROUTE_EFFECTIVE": "25",
 }
 """Times the fault tests run with (lease 2 s), in seconds."""
 STATIC_DOCKERFILE = "FROM moonbase/static:1\nCOPY public /site\nEXPOSE 80\n"
