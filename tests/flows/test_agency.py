@@ -276,6 +276,7 @@ def own_domain(owner: Page, site: str, name_server: NameServer) -> None:
     owner.get_by_label("Domain", exact=True).fill(HOST)
     owner.get_by_role("button", name="Add domain").click()
     record = owner.get_by_role("region", name=HOST).locator(".record").first
+    expect(record.locator("dd > code")).to_have_count(3)
     kind, name, value = record.locator("dd > code").all_inner_texts()
     assert kind == "TXT"
     owner.get_by_role("button", name="Check now").click()
