@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import joinedload
 
 from app.adapters.services import Content, ServiceKind
@@ -14,6 +14,7 @@ from app.environments.models import Environment
 from app.extensions import db
 from app.installation import installation
 from app.services.models import ServiceInstance, ServiceState
+from app.transactions import once_a_reading
 
 CONTENT_OF: Mapping[ServiceKind, Content] = {
     ServiceKind.POSTGRESQL: Content.DATABASE,
@@ -29,17 +30,22 @@ ENDINGS: Mapping[ServiceKind, str] = {
 }
 
 
+def is_backed_up() -> ColumnElement[bool]:
+    """For queries over instances: it works, and has something to be backed up."""
+    return and_(
+        ServiceInstance.kind.in_(CONTENT_OF),
+        ServiceInstance.provisioned_at.is_not(None),
+        ServiceInstance.state != ServiceState.REMOVING,
+        ServiceInstance.trashed_at.is_(None),
+    )
+
+
+@once_a_reading
 def list_backed_up(environment_id: int) -> Sequence[ServiceInstance]:
     """The instances of an environment that have something to be backed up, and work."""
     return db.session.scalars(
         select(ServiceInstance)
-        .where(
-            ServiceInstance.environment_id == environment_id,
-            ServiceInstance.kind.in_(CONTENT_OF),
-            ServiceInstance.provisioned_at.is_not(None),
-            ServiceInstance.state != ServiceState.REMOVING,
-            ServiceInstance.trashed_at.is_(None),
-        )
+        .where(ServiceInstance.environment_id == environment_id, is_backed_up())
         .options(joinedload(ServiceInstance.server))
         .order_by(ServiceInstance.kind, ServiceInstance.prefix)
     ).all()

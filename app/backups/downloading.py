@@ -16,13 +16,13 @@ from sqlalchemy import select
 
 from app.accounts.models import User
 from app.adapters.job_queue import Queue
-from app.audit.operations import record
 from app.backups import leases, streams
 from app.backups.bringing_back import Stored, stored_of
 from app.backups.content import download_url, file_name
 from app.backups.leases import LeaseLost
 from app.backups.models import BackupPart, Download, WorkStatus
 from app.backups.queries import ACTIVE, hash_of
+from app.environments.operations import record_on
 from app.errors import Invalid, PanelError, Unavailable
 from app.extensions import db, now
 from app.installation import installation
@@ -73,15 +73,8 @@ def prepare_download(part: BackupPart, actor: User) -> Download:
     row = Download(part=part, actor=actor)
     db.session.add(row)
     db.session.flush()
-    environment = part.backup.environment
-    record(
-        "backup.download",
-        f"{environment.application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=environment.application.organisation_id,
-        backup=part.backup.uuid,
-        part=part.uuid,
-    )
+    backup = part.backup
+    record_on(backup.environment, "backup.download", actor, backup=backup.uuid, part=part.uuid)
     enqueue_after_commit(Queue.OPERATIONS, PREPARE_JOB, row.id, key=f"download-{row.id}")
     return row
 
@@ -186,6 +179,8 @@ def _close(row: Download, sentence: str) -> None:
 
 def sweep() -> None:
     """Remove rows that have expired, and files that no living row stands for."""
+    folder = path_of("x").parent
+    found = list(folder.iterdir()) if folder.is_dir() else []  # before the rows: those come first
     with unit_of_work():
         for row in db.session.scalars(select(Download).where(Download.expires_at < now())):
             db.session.delete(row)
@@ -195,7 +190,6 @@ def sweep() -> None:
                 select(Download.uuid).where(Download.status.in_((*ACTIVE, WorkStatus.SUCCEEDED)))
             )
         )
-    folder = path_of("x").parent
-    for path in folder.iterdir() if folder.is_dir() else ():
+    for path in found:
         if path.name not in living and path.is_file():
             path.unlink(missing_ok=True)

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from app.accounts.models import User
 from app.adapters.job_queue import Queue
 from app.adapters.services import Content
-from app.audit.operations import record
 from app.backups import notices
 from app.backups.content import CONTENT_OF, list_backed_up
 from app.backups.models import (
@@ -25,7 +24,7 @@ from app.backups.models import (
 )
 from app.backups.queries import ACTIVE, find_schedule
 from app.environments.models import Environment
-from app.environments.operations import take_turns
+from app.environments.operations import record_on, take_turns
 from app.errors import Conflict, Invalid
 from app.extensions import db, now
 from app.jobs.queueing import enqueue_after_commit
@@ -85,7 +84,7 @@ def request_backup(environment: Environment, wanted: NewBackup, actor: User | No
             return active
     backup = begin_backup(environment, instances, BackupOrigin.ON_DEMAND, actor)
     backup.note = note
-    _record("backup.take", environment, actor, backup=backup.uuid, note=note)
+    record_on(environment, "backup.take", actor, backup=backup.uuid, note=note)
     return backup
 
 
@@ -161,7 +160,7 @@ def close_backup(backup: Backup) -> None:
         notices.tell_of_failed_backup(backup)
     if backup.origin == BackupOrigin.SCHEDULED:
         _close_scheduled(backup)
-    if not failed:
+    if not failed and backup.origin != BackupOrigin.COPY:
         schedule = find_schedule(backup.environment_id)
         if schedule:
             schedule.absence_told_at = None
@@ -206,7 +205,7 @@ def delete_backup(backup: Backup, actor: User) -> None:
         raise Conflict("This backup is being taken. Wait until it has ended.")
     if is_in_use(backup):
         raise Conflict("Something is being restored from this backup. Wait until it has ended.")
-    _record("backup.delete", backup.environment, actor, backup=backup.uuid, note=backup.note)
+    record_on(backup.environment, "backup.delete", actor, backup=backup.uuid, note=backup.note)
     doom(backup)
 
 
@@ -242,7 +241,7 @@ def set_schedule(environment: Environment, wanted: Schedule, actor: User | None)
     for name, value in vars(wanted).items():
         setattr(row, name, value)
     db.session.flush()
-    _record("backup.schedule", environment, actor, before=before, after=_state(row))
+    record_on(environment, "backup.schedule", actor, before=before, after=_state(row))
     return row
 
 
@@ -258,14 +257,3 @@ def ensure_schedule(environment: Environment) -> BackupSchedule:
 def _state(row: BackupSchedule) -> dict[str, object]:
     names = ("is_on", "hour", "zone", "daily", "weekly", "monthly")
     return {name: getattr(row, name) for name in names}
-
-
-def _record(action: str, environment: Environment, actor: User | None, **details: object) -> None:
-    application = environment.application
-    record(
-        action,
-        f"{application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=application.organisation_id,
-        **details,  # type: ignore[arg-type]
-    )

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.accounts.models import User
 from app.adapters.services import Content
-from app.backups.content import CONTENT_OF
+from app.backups.content import CONTENT_OF, is_backed_up
 from app.backups.models import (
     Backup,
     BackupPart,
@@ -23,13 +23,13 @@ from app.backups.models import (
 from app.backups.queries import (
     ACTIVE,
     FRESH,
-    is_fresh_missing,
+    is_good,
     list_downloads,
     list_restorable_targets,
 )
 from app.environments.models import Environment
 from app.extensions import db, now
-from app.services.models import TITLES
+from app.services.models import TITLES, ServiceInstance
 from app.transactions import once_a_reading
 
 
@@ -143,16 +143,24 @@ def load_downloads(user: User, backup: Backup) -> Mapping[int, Download]:
 @once_a_reading
 def environments_without_fresh(application_id: int) -> frozenset[int]:
     """Those that are to be backed up daily and have no good backup of the last 26 hours."""
-    asked = db.session.scalars(
+    backed_up = select(ServiceInstance.environment_id).where(is_backed_up())
+    fresh = select(Backup.id).where(
+        Backup.environment_id == BackupSchedule.environment_id,
+        is_good(),
+        Backup.created_at >= now() - FRESH,
+    )
+    found = db.session.scalars(
         select(BackupSchedule.environment_id)
         .join(BackupSchedule.environment)
         .where(
             Environment.application_id == application_id,
             BackupSchedule.is_on,
             BackupSchedule.created_at < now() - FRESH,
+            BackupSchedule.environment_id.in_(backed_up),
+            ~fresh.exists(),
         )
-    ).all()
-    return frozenset(number for number in asked if is_fresh_missing(number))
+    )
+    return frozenset(found)
 
 
 def is_busy(rows: Sequence[Row], restorations: Sequence[Restoration]) -> bool:

@@ -77,6 +77,8 @@ def prove(backup_id: int) -> None:
         # An edge: one that breaks each time must be told of, too.
         logger.exception("the drill of backup %s broke", backup_id)
         sentence = BROKEN
+        if not _is_too_late(backup_id):  # a moment's trouble of ours says nothing of the backup
+            return
     db.session.rollback()
     with unit_of_work():
         _note(leases.lock(Backup, backup_id), sentence)

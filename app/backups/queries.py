@@ -29,6 +29,7 @@ from app.environments.models import Environment
 from app.environments.queries import is_in_use
 from app.extensions import db, now
 from app.services.models import ServiceInstance, ServiceState
+from app.transactions import once_a_reading
 
 ACTIVE = (WorkStatus.WAITING, WorkStatus.RUNNING)
 FRESH = datetime.timedelta(hours=26)
@@ -89,6 +90,7 @@ def is_good() -> ColumnElement[bool]:
     )
 
 
+@once_a_reading
 def find_newest_good(environment_id: int) -> Backup | None:
     """The newest backup that can be restored, or None."""
     return db.session.scalar(
@@ -109,6 +111,7 @@ def find_newest_proved(environment_id: int) -> Backup | None:
     )
 
 
+@once_a_reading
 def find_schedule(environment_id: int) -> BackupSchedule | None:
     """None: the environment has had nothing to back up so far; the scheduler makes it then."""
     return db.session.scalar(

@@ -7,14 +7,13 @@ from collections.abc import Collection
 from app.accounts.models import User
 from app.adapters.services import Content
 from app.applications.queries import rights_on
-from app.audit.operations import record
 from app.backups import notices
 from app.backups.content import list_backed_up
 from app.backups.models import Backup, BackupOrigin, BackupPart, Restoration, WorkStatus
 from app.backups.operations import EVERYTHING, begin_backup, enqueue_restoration
 from app.backups.queries import explain_refusal, find_active_restoration
 from app.environments.models import Environment
-from app.environments.operations import take_turns
+from app.environments.operations import record_on, take_turns
 from app.errors import Conflict, Invalid, NotAllowed
 from app.extensions import db, now
 from app.permissions import Permission
@@ -54,7 +53,7 @@ def request_restorations(
     present = {(row.kind, row.prefix): row for row in list_instances(environment.id)}
     rows = []
     for part in backup.parts:
-        if part.content in contents:
+        if part.content in contents and part.status == WorkStatus.SUCCEEDED:
             target = present.get((part.kind, part.prefix))
             if target is None:
                 name = part.instance.name if part.instance else f"{part.kind} “{part.prefix}”"
@@ -71,15 +70,8 @@ def ask_for_restore(part: BackupPart, actor: User, words: str) -> int:
     count = notices.ask_for_restore(part, actor, words.strip()[:1000])
     if not count:
         raise Invalid("There is nobody who may restore this. Ask an owner of the organisation.")
-    application = part.backup.environment.application
-    record(
-        "backup.ask_restore",
-        f"{application.slug}/{part.backup.environment.slug}",
-        actor=actor,
-        organisation_id=application.organisation_id,
-        backup=part.backup.uuid,
-        asked=count,
-    )
+    backup = part.backup
+    record_on(backup.environment, "backup.ask_restore", actor, backup=backup.uuid, asked=count)
     return count
 
 
@@ -150,8 +142,7 @@ def _describe(part: BackupPart) -> str:
     """`demo/live, PostgreSQL “DEFAULT”, 2026-11-22 03:00 UTC`."""
     environment = part.backup.environment
     name = part.instance.name if part.instance else f"{part.kind} “{part.prefix}”"
-    place = f"{environment.application.slug}/{environment.slug}"
-    return f"{place}, {name}, {part.backup.created_at:%Y-%m-%d %H:%M} UTC"
+    return f"{environment.place}, {name}, {part.backup.created_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _require_rights(source: Environment, target: Environment, actor: User) -> None:
@@ -163,13 +154,4 @@ def _require_rights(source: Environment, target: Environment, actor: User) -> No
 
 
 def _record(action: str, instance: ServiceInstance, actor: User, **details: object) -> None:
-    environment = instance.environment
-    application = environment.application
-    record(
-        action,
-        f"{application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=application.organisation_id,
-        service=instance.name,
-        **details,  # type: ignore[arg-type]
-    )
+    record_on(instance.environment, action, actor, service=instance.name, **details)  # type: ignore[arg-type]

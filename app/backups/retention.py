@@ -134,7 +134,7 @@ def apply_retention(environment_id: int) -> None:
 
 
 def _kept(row: Backup) -> Kept:
-    is_good = row.status == WorkStatus.SUCCEEDED
+    is_good = row.status == WorkStatus.SUCCEEDED and row.proof_failed_at is None
     return Kept(row.id, row.origin, row.tier, row.started_at or row.created_at, is_good)
 
 

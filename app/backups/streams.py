@@ -296,12 +296,12 @@ class _Pass:
         """Stop. Raises what broke the pass, if that came before whatever else did."""
         failed_first = self._pipe.is_broken
         self._close()
-        self._beside.join()
         if failed_first:
             self._beside.raise_error()
 
     def _close(self) -> None:
-        self._pipe.reader.close()
+        self._pipe.reader.close()  # the thread finds nobody to write for, and ends
+        self._beside.join()
         self._stored.close()
 
 

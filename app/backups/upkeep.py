@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload
 
 from app.adapters.backup_store import Stored
 from app.backups import downloading, notices, proving
-from app.backups.content import CONTENT_OF, list_backed_up
+from app.backups.content import is_backed_up, list_backed_up
 from app.backups.models import (
     Backup,
     BackupOrigin,
@@ -62,11 +62,7 @@ def _list_due() -> Sequence[int]:
             .group_by(Backup.environment_id)
         )
     }
-    instances = select(ServiceInstance.environment_id).where(
-        ServiceInstance.kind.in_(CONTENT_OF),
-        ServiceInstance.provisioned_at.is_not(None),
-        ServiceInstance.trashed_at.is_(None),
-    )
+    instances = select(ServiceInstance.environment_id).where(is_backed_up())
     rows = db.session.execute(
         select(Environment.id, BackupSchedule)
         .outerjoin(BackupSchedule, BackupSchedule.environment_id == Environment.id)

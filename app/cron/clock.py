@@ -168,7 +168,10 @@ def _write(runs: list[CronRun]) -> None:
         return
     moments = {run.due_at for run in runs}
     named = (CronRun.environment_id, CronRun.job_uuid, CronRun.due_at, CronRun.attempt)
-    rows = db.session.execute(select(*named).where(CronRun.due_at.in_(moments)))
+    environments = {run.environment_id for run in runs}
+    rows = db.session.execute(
+        select(*named).where(CronRun.environment_id.in_(environments), CronRun.due_at.in_(moments))
+    )
     there = {tuple(row) for row in rows}
     db.session.add_all(
         run

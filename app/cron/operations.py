@@ -3,25 +3,24 @@ deployment on; a run is always one of what the current release has."""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import func, select
 
 from app.accounts.models import User
-from app.audit.operations import record
 from app.cron import queries
 from app.cron.models import Cause, CronRun, RunStatus
 from app.cron.schedules import clean_schedule, clean_zone
 from app.environments.models import Environment
+from app.environments.operations import record_on
 from app.errors import Conflict, Invalid
 from app.extensions import db, now
 from app.names import clean_name
 from app.plans.queries import load_plan
 from app.runtime.models import CronJob, Overlap
+from app.runtime.operations import clean_command
 from app.runtime.processes import ScheduledJob
 
-COMMAND_LENGTH = 1000
 MOST_JOBS = 100
 """In one environment."""
 TIMEOUT_SECONDS = 10 * 60
@@ -49,7 +48,7 @@ def add_job(environment: Environment, draft: JobDraft, actor: User) -> CronJob:
     row = CronJob(environment_id=environment.id, **asdict(_checked(environment, draft)))
     db.session.add(row)
     db.session.flush()
-    _record("cron_job.add", environment, row.label, actor, after=_facts(row))
+    record_on(environment, "cron_job.add", actor, label=row.label, after=_facts(row))
     return row
 
 
@@ -59,7 +58,9 @@ def change_job(environment: Environment, row: CronJob, draft: JobDraft, actor: U
     for name, value in asdict(_checked(environment, draft)).items():
         setattr(row, name, value)
     if _facts(row) != before:
-        _record("cron_job.change", environment, row.label, actor, before=before, after=_facts(row))
+        record_on(
+            environment, "cron_job.change", actor, label=row.label, before=before, after=_facts(row)
+        )
 
 
 def pause_job(environment: Environment, row: CronJob, is_paused: bool, actor: User) -> None:
@@ -67,12 +68,12 @@ def pause_job(environment: Environment, row: CronJob, is_paused: bool, actor: Us
     if row.is_paused != is_paused:
         row.is_paused = is_paused
         action = "cron_job.pause" if is_paused else "cron_job.resume"
-        _record(action, environment, row.label, actor)
+        record_on(environment, action, actor, label=row.label)
 
 
 def remove_job(environment: Environment, row: CronJob, actor: User) -> None:
     """Forget it. What it ran is kept for a while, and it runs until the next deployment."""
-    _record("cron_job.remove", environment, row.label, actor, before=_facts(row))
+    record_on(environment, "cron_job.remove", actor, label=row.label, before=_facts(row))
     db.session.delete(row)
 
 
@@ -89,7 +90,7 @@ def request_run(environment: Environment, job_uuid: str, actor: User) -> CronRun
     row.cause, row.actor_id = Cause.PERSON, actor.id
     db.session.add(row)
     db.session.flush()
-    _record("cron_job.run", environment, job.label, actor)
+    record_on(environment, "cron_job.run", actor, label=job.label)
     return row
 
 
@@ -110,25 +111,6 @@ def new_run(environment_id: int, release_id: int, job: ScheduledJob) -> CronRun:
         status=RunStatus.WAITING,
         sentence="",
     )
-
-
-def clean_command(text: str) -> str:
-    """One line of words. Raises `Invalid`, field `command`."""
-    command = text.strip()
-    if "\n" in command or "\r" in command:
-        raise Invalid(
-            "A command is one line. For several, put them into a script of the repository.",
-            "command",
-        )
-    if not command or len(command) > COMMAND_LENGTH or "\x00" in command:
-        raise Invalid(f"A command has 1 to {COMMAND_LENGTH} characters.", "command")
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise Invalid("A quotation mark in the command is not closed.", "command") from error
-    if not words or not words[0]:
-        raise Invalid("The command names no program.", "command")
-    return command
 
 
 def _checked(environment: Environment, draft: JobDraft) -> JobDraft:
@@ -173,23 +155,3 @@ def _facts(row: CronJob) -> dict[str, object]:
         "overlap": str(row.overlap),
         "repeats_lost": row.repeats_lost,
     }
-
-
-def _record(
-    action: str,
-    environment: Environment,
-    label: str,
-    actor: User,
-    before: dict[str, object] | None = None,
-    after: dict[str, object] | None = None,
-) -> None:
-    application = environment.application
-    record(
-        action,
-        f"{application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=application.organisation_id,
-        before=before,
-        after=after,
-        label=label,
-    )

@@ -33,8 +33,7 @@ from app.routes.queries import load_feed
 logger = logging.getLogger(__name__)
 
 STARTS_AT_ONCE = 8
-"""Containers that are being started at a time: the engine does not get through more any faster
-(bench/cron.py), and deployments want their turn."""
+"""Containers that are being started at a time: deployments want their turn at the engine."""
 PAUSE_SECONDS = 3.0
 """Nothing is begun for so long when the engine does not answer."""
 ADOPT_SECONDS = 1.0
@@ -126,7 +125,9 @@ class Runner:
         except Exception:
             logger.exception("run %s is not watched for a moment", watched.run_id)
         finally:
-            del self._watched[watched.run_id]
+            # Put back, it may have been taken again meanwhile: that one is another thread's.
+            if self._watched.get(watched.run_id) is watched:
+                del self._watched[watched.run_id]
             self.news.set()
 
     def _run(self, watched: Watched, is_adopted: bool) -> None:
@@ -153,16 +154,18 @@ class Runner:
     def _begin(self, facts: RunFacts, watched: Watched, is_adopted: bool) -> bool:
         """Have the container started, or find it. False when there is nothing to follow."""
         try:
-            started_at = self._find(facts) if is_adopted else self._start(facts)
+            started_at, is_running = self._find(facts) if is_adopted else self._start(facts)
         except PanelError as error:
             if not isinstance(error, Unavailable):
                 self._fail(facts.id, error.sentence, is_adopted)
             return False
-        watched.begin(started_at, facts.timeout_seconds)
+        if is_running:  # one that ended while nobody watched is not late
+            watched.begin(started_at, facts.timeout_seconds)
         self._write(lambda: turns.note_started(facts.id, self.token, started_at))
         return True
 
-    def _start(self, facts: RunFacts) -> datetime.datetime:
+    def _start(self, facts: RunFacts) -> tuple[datetime.datetime, bool]:
+        """Since when it runs."""
         with self._starting:
             try:
                 self._engine.ensure_network(facts.network)
@@ -172,16 +175,18 @@ class Runner:
                 self._write(lambda: turns.put_back(facts.id, self.token))
                 raise
             try:
-                return self._engine.start_container(facts.spec).started_at or now()
+                return self._engine.start_container(facts.spec).started_at or now(), True
             except Unavailable as error:
                 said = error.sentence
                 self._paused_until = time.monotonic() + PAUSE_SECONDS
                 self._write(lambda: turns.let_go(facts.id, self.token, said))
                 raise
 
-    def _find(self, facts: RunFacts) -> datetime.datetime:
+    def _find(self, facts: RunFacts) -> tuple[datetime.datetime, bool]:
+        """Since when it runs, and whether it still does."""
         state = self._engine.inspect_container(facts.spec.name)
-        return state.started_at if state and state.started_at else now()
+        started_at = state.started_at if state else None
+        return started_at or now(), state is not None and state.running
 
     def _fail(self, run_id: int, sentence: str, is_adopted: bool) -> None:
         """Of one that could not be begun, or whose output nobody may read."""
@@ -210,7 +215,7 @@ class Runner:
 
     def _beat(self) -> None:
         with self._writing:
-            trashed = turns.beat(self.token)
+            trashed = turns.beat(self.token, list(self._watched))
         for run_id in trashed:
             watched = self._watched.get(run_id)
             if watched and watched.deadline is not None:

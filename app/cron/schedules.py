@@ -120,7 +120,9 @@ def next_due(schedule: str, zone: str, after: datetime.datetime) -> datetime.dat
 
 def last_due(schedule: str, zone: str, until: datetime.datetime) -> datetime.datetime | None:
     """The last moment not later than `until`; None when there is none, or the rule is none."""
-    return next(_moments(schedule, zone, until + _MINUTE / 60, is_backward=True), None)
+    return next(
+        _moments(schedule, zone, until + datetime.timedelta(microseconds=1), is_backward=True), None
+    )
 
 
 def count_due(

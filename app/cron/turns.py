@@ -112,7 +112,7 @@ class _Lane:
 
     def consider(self, number: int, environment_id: int, job_uuid: str, overlap: Overlap) -> None:
         job = (environment_id, job_uuid)
-        if overlap != Overlap.RUN and job in self._waiting:
+        if job in self._waiting:  # whatever its rule: or one job's pile would hide all others
             self.refused[number] = ONE_WAITS
         elif overlap == Overlap.SKIP and job in self._running:
             self.refused[number] = STILL_RUNS
@@ -257,10 +257,14 @@ def let_go(run_id: int, token: str, sentence: str) -> None:
             row.lease_token, row.heartbeat_at, row.sentence = None, now(), sentence
 
 
-def beat(token: str) -> Sequence[int]:
-    """Write the heartbeat of all runs of this runner. Returns those whose environment is not in
-    use any more."""
-    mine = (CronRun.lease_token == token, CronRun.status == RunStatus.RUNNING)
+def beat(token: str, run_ids: Collection[int]) -> Sequence[int]:
+    """Write the heartbeat of the runs that are watched; one of this runner's that is not grows old,
+    and is found. Returns those whose environment is not in use any more."""
+    mine = (
+        CronRun.id.in_(run_ids),
+        CronRun.lease_token == token,
+        CronRun.status == RunStatus.RUNNING,
+    )
     with unit_of_work():
         db.session.execute(update(CronRun).where(*mine).values(heartbeat_at=now()))
         return db.session.scalars(

@@ -128,7 +128,8 @@ def remove(slug: str, name: str, job_uuid: str) -> ResponseReturnValue:
 @requires(Permission.CRON_UPDATE)
 def run_now(slug: str, name: str, job_uuid: str) -> ResponseReturnValue:
     environment = load_environment(slug, name)
-    if pages.find_row(environment, job_uuid) is None:
+    is_written = queries.find_job(environment.id, job_uuid) is not None
+    if not is_written and queries.find_released_job(environment.id, job_uuid) is None:
         raise hide("cron job")
     with unit_of_work():
         uuid = operations.request_run(environment, job_uuid, signed_in()).uuid

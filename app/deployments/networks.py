@@ -11,6 +11,7 @@ from app.environments.models import Environment
 from app.errors import Unavailable
 from app.extensions import db
 from app.regions.operations import allocate_subnet, usable_addresses
+from app.services.provisioning import network_name
 
 if TYPE_CHECKING:  # the pipeline's steps ask for networks
     from app.deployments.pipeline.context import Context
@@ -27,7 +28,7 @@ def network_of(context: Context) -> NetworkSpec:
 def network_spec(installation_id: str, environment_uuid: str, cidr: str) -> NetworkSpec:
     """The network by its facts, for the pipeline and the reconciler alike."""
     return NetworkSpec(
-        name=f"moonbase-{environment_uuid}",
+        name=network_name(environment_uuid),
         subnet=cidr,
         labels=environment_labels(installation_id, environment_uuid) | {LABEL_ROLE: ROLE_NETWORK},
     )

@@ -12,7 +12,6 @@ from sqlalchemy import update
 from app.accounts.models import User
 from app.adapters.git import RepositoryStore
 from app.adapters.job_queue import Queue
-from app.audit.operations import record
 from app.deployments import queries
 from app.deployments.models import (
     Deployment,
@@ -23,6 +22,7 @@ from app.deployments.models import (
 from app.deployments.notices import tell_of_failure
 from app.deployments.pipeline import POINT_OF_NO_RETURN
 from app.environments.models import Environment
+from app.environments.operations import record_on
 from app.errors import Conflict, Invalid
 from app.extensions import db, now
 from app.jobs.queueing import enqueue_after_commit
@@ -120,14 +120,7 @@ def _queue(deployment: Deployment, environment: Environment, actor: User | None)
     deployment.actor = actor
     db.session.add(deployment)
     db.session.flush()
-    application = environment.application
-    record(
-        f"deployment.{deployment.kind}",
-        f"{application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=application.organisation_id,
-        commit=deployment.commit,
-    )
+    record_on(environment, f"deployment.{deployment.kind}", actor, commit=deployment.commit)
     enqueue_run(deployment.id)
     return deployment
 
@@ -150,14 +143,7 @@ def request_cancel(deployment: Deployment, actor: User) -> None:
         raise Conflict("This deployment has ended already.")
     if any(step.name == POINT_OF_NO_RETURN for step in deployment.steps):
         raise Conflict("It is too late to cancel: visitors are being sent to the new containers.")
-    environment = deployment.environment
-    record(
-        "deployment.cancel",
-        f"{environment.application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=environment.application.organisation_id,
-        commit=deployment.commit,
-    )
+    record_on(deployment.environment, "deployment.cancel", actor, commit=deployment.commit)
     if deployment.status == DeploymentStatus.QUEUED:
         close(deployment, Outcome(DeploymentStatus.CANCELLED, f"Cancelled by {actor.name}."))
     else:

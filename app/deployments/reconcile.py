@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import not_, select
@@ -41,6 +38,8 @@ from app.extensions import db
 from app.installation import Installation
 from app.regions.queries import find_subnet
 from app.routes.queries import load_feed
+from app.services.lease import alone_with
+from app.services.provisioning import network_name
 
 logger = logging.getLogger(__name__)
 
@@ -72,22 +71,8 @@ def reconcile(installation: Installation) -> Mended:
     Routes need no mending: addresses are fixed in the rows. Does nothing while another process
     reconciles: two would replace each other's containers.
     """
-    with _alone(installation) as is_alone:
+    with alone_with("reconcile", waits=False) as is_alone:
         return _reconcile(installation) if is_alone else Mended((), ())
-
-
-@contextmanager
-def _alone(installation: Installation) -> Iterator[bool]:
-    """Hold the lock of this machine's engine; a process that dies lets go of it."""
-    path = installation.settings.data_dir / "tmp" / "reconcile.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def _reconcile(installation: Installation) -> Mended:
@@ -124,7 +109,7 @@ def _reconcile(installation: Installation) -> Mended:
         engine.remove_container(name)
     # The engine first: an environment is a row long before its network is made.
     networks = engine.list_networks({**ours, LABEL_ROLE: ROLE_NETWORK})
-    known = {f"moonbase-{uuid}" for uuid in db.session.scalars(select(Environment.uuid))}
+    known = {network_name(uuid) for uuid in db.session.scalars(select(Environment.uuid))}
     db.session.rollback()
     for network in networks:
         if network not in known and not network.startswith(SHARED_NETWORKS):

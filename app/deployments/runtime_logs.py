@@ -49,8 +49,6 @@ def runtime_events(
             place = piece.position - len(rest.encode())
             if text:
                 yield Event("log", text, str(place))
-            if rest:
-                return
 
     return poll
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from app.accounts.models import User
-from app.audit.operations import record
 from app.config import Settings
 from app.domains import queries
 from app.domains.checks import Finding
 from app.domains.models import Domain, DomainKind, RedirectBy
 from app.domains.names import FIELD, parse_host, refuse_reserved
 from app.environments.models import Environment
-from app.environments.operations import take_turns
+from app.environments.operations import record_on, take_turns
 from app.errors import Conflict, Invalid
 from app.extensions import db, now
 
@@ -203,14 +202,4 @@ def _record(
     **details: str,
 ) -> None:
     environment = db.session.get_one(Environment, domain.environment_id)
-    application = environment.application
-    record(
-        action,
-        f"{application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=application.organisation_id,
-        before=before,
-        after=after,
-        host=domain.host,
-        **details,
-    )
+    record_on(environment, action, actor, before, after, host=domain.host, **details)

@@ -39,6 +39,11 @@ class Environment(Numbered, Outside, Trashable, Base):
     region: Mapped[Region] = relationship()
 
     @property
+    def place(self) -> str:
+        """How audit lines and mails name it: `demo/live`."""
+        return f"{self.application.slug}/{self.slug}"
+
+    @property
     def is_trashed(self) -> bool:
         """Whether it lies in the trash, by itself or with its application."""
         return self.trashed_at is not None or self.application.trashed_at is not None

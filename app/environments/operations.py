@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.accounts.models import User
 from app.adapters.git.commands import is_valid_branch_name
 from app.applications.models import Application
-from app.audit.operations import record
+from app.audit.operations import State, record
 from app.environments import queries
 from app.environments.models import LIVE, Environment
 from app.errors import Invalid
@@ -97,13 +97,26 @@ def update_environment(
     environment.branch = clean_branch(wanted.branch)
     environment.containers = wanted.containers
     environment.is_deployed_on_push = wanted.is_deployed_on_push
+    record_on(environment, "environment.update", actor, before=before, after=_facts(environment))
+
+
+def record_on(
+    environment: Environment,
+    action: str,
+    actor: User | None,
+    before: State = None,
+    after: State = None,
+    **details: object,
+) -> None:
+    """An audit line about something of an environment; see `app.audit.operations.record`."""
     record(
-        "environment.update",
-        f"{environment.application.slug}/{environment.slug}",
+        action,
+        environment.place,
         actor=actor,
         organisation_id=environment.application.organisation_id,
         before=before,
-        after=_facts(environment),
+        after=after,
+        **details,
     )
 
 

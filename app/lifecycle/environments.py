@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from app.accounts.models import User
 from app.adapters.git import RepositoryStore
 from app.applications.models import Application
-from app.audit.operations import record
 from app.backups.restoring import copy_environment_data
 from app.config import Settings
 from app.domains.operations import add_platform_domain
 from app.environments.models import Environment
-from app.environments.operations import create_environment
+from app.environments.operations import create_environment, record_on
 from app.environments.queries import find_environment
 from app.errors import Invalid
 from app.regions.queries import LOCAL, find_region
@@ -60,11 +59,10 @@ def add_environment(
         copy_instances(source, environment, actor)
         _copy_data(source, environment, actor)
     refresh_branch(environment, store)
-    record(
+    record_on(
+        environment,
         "environment.create",
-        f"{application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=application.organisation_id,
+        actor,
         name=environment.name,
         branch=environment.branch,
         copied_from=source.slug if source else "",

@@ -10,10 +10,12 @@ from flask_babel import gettext as _
 from app.accounts.access import signed_in
 from app.applications.queries import rights_on
 from app.errors import Conflict
+from app.extensions import db
 from app.installation import installation
 from app.lifecycle.access import load_trashed_service
 from app.lifecycle.forms import ConfirmationForm
 from app.permissions import Permission
+from app.routes.operations import touch_feed
 from app.services import operations
 from app.services.access import load_instance
 from app.services.models import ServiceInstance
@@ -31,7 +33,7 @@ def remove(slug: str, name: str, service_uuid: str) -> ResponseReturnValue:
     form = ConfirmationForm()
     if row.state not in operations.REMOVABLE:
         raise Conflict(_("Detach %(name)s first, and deploy.", name=words))
-    if form.is_done(row.prefix, lambda: operations.trash_instance(row, signed_in())):
+    if form.is_done(row.prefix, lambda: _lay_down(row)):
         sentence = _("%(name)s is in the trash.", name=words)
         flash(sentence if was_functional else _("%(name)s is removed.", name=words), "success")
         return redirect(url_for("services.services", slug=slug, name=name), 303)
@@ -44,6 +46,7 @@ def restore(slug: str, service_uuid: str) -> ResponseReturnValue:
     row = load_trashed_service(slug, service_uuid)[1]
     with unit_of_work():
         operations.restore_instance(row, signed_in())
+        _tell_ingress()
     flash(_("%(name)s is back, detached. Attach it to use it.", name=row.name), "success")
     return redirect(url_for("trash.application", slug=slug), 303)
 
@@ -58,6 +61,17 @@ def delete_now(slug: str, service_uuid: str) -> ResponseReturnValue:
         flash(_("%(name)s is being deleted for good.", name=words), "success")
         return redirect(url_for("trash.application", slug=slug), 303)
     return _confirm("delete_service_now", row, form)
+
+
+def _lay_down(row: ServiceInstance) -> None:
+    operations.trash_instance(row, signed_in())
+    _tell_ingress()
+
+
+def _tell_ingress() -> None:
+    """A bucket is served, or is not any more."""
+    db.session.flush()
+    touch_feed()
 
 
 def _confirm(page: str, row: ServiceInstance, form: ConfirmationForm) -> str:

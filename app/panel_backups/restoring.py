@@ -29,7 +29,9 @@ from app.routes.queries import load_feed
 from app.schema import UNFINISHED, upgrade_schema
 from app.transactions import unit_of_work
 
-MADE_BY_STARTING = frozenset({"session.key", "site.keys", "ingress.token", "backup.recipients"})
+MADE_BY_STARTING = frozenset(
+    {"session.key", "site.keys", "operator.keys", "ingress.token", "backup.recipients"}
+)
 """Secrets that any command makes in an empty data directory, and those that
 `setup/prepare-production.sh` makes; they are put aside."""
 ASIDE = ".before-restore"

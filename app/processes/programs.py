@@ -18,6 +18,9 @@ WEB_WORKERS = 2
 WEB_THREADS = 128
 """Each live page holds a thread: 100 streams left 2 x 128 threads at p50 1.7 ms, 16 threads
 locked the panel out (measurements, Part 2 §3)."""
+WEB_KEEP_ALIVE = 100
+"""Seconds a kept connection may rest. Longer than a proxy in front keeps its own (Traefik 90, nginx
+60): else the panel closes one at the moment the proxy sends a request on it, and that is lost."""
 LEAN = {"MALLOC_ARENA_MAX": "2"}
 """Threads share two heaps: by glibc's default each may get one of its own, never given back."""
 ROOT_FOLDER = Path(__file__).parents[2]
@@ -168,7 +171,7 @@ def _web_command(settings: Settings) -> tuple[str, ...]:
         "--preload",
         "--timeout=120",
         "--graceful-timeout=5",
-        "--keep-alive=5",
+        f"--keep-alive={WEB_KEEP_ALIVE}",
         "--no-control-socket",
         "--log-level=warning",
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import json
+import logging
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Text, select, type_coerce
 
 from app.accounts.queries import hash_token
 from app.adapters import ingress
@@ -13,10 +15,14 @@ from app.adapters.services import ServiceKind
 from app.domains.models import Domain, DomainKind
 from app.environments.models import Environment
 from app.environments.queries import is_in_use
+from app.errors import Unavailable
 from app.extensions import db, now
+from app.keyrings import site_ring
 from app.names import media_host
 from app.routes.models import Feed, IngressNode, Route
 from app.services.models import ServiceInstance, ServiceState
+
+logger = logging.getLogger(__name__)
 
 
 def load_feed() -> Feed:
@@ -64,8 +70,10 @@ def list_ingress_routes(port: int = 80) -> list[ingress.Route]:
 def list_ingress_media(platform_domain: str) -> list[ingress.Media]:
     """The public buckets of embedded servers, each at its own host; one of an administrator's
     server is reached there and not here. Those in the trash are not served, as their sites."""
+    # As it is stored: one that cannot be opened must not keep all others from being served.
+    stored = type_coerce(ServiceInstance.__table__.c.encrypted_facts, Text)
     query = (
-        select(ServiceInstance)
+        select(ServiceInstance.uuid, stored)
         .join(Environment, Environment.id == ServiceInstance.environment_id)
         .where(
             ServiceInstance.kind == ServiceKind.OBJECT_STORAGE,
@@ -75,15 +83,18 @@ def list_ingress_media(platform_domain: str) -> list[ingress.Media]:
             is_in_use(),
         )
     )
-    return [
-        ingress.Media(
-            host=media_host(row.facts["bucket"], platform_domain),
-            bucket=row.facts["bucket"],
-            upstream=ingress.Upstream(row.facts["address"], int(row.facts["port"])),
-        )
-        for row in db.session.scalars(query.order_by(ServiceInstance.id))
-        if "address" in row.facts
-    ]
+    found = []
+    for uuid, text in db.session.execute(query.order_by(ServiceInstance.id)):
+        try:
+            facts = json.loads(site_ring().decrypt(text))
+        except Unavailable:
+            logger.warning("the bucket of service %s is not served: its facts are shut", uuid)
+            continue
+        if "address" in facts:
+            host = media_host(facts["bucket"], platform_domain)
+            upstream = ingress.Upstream(facts["address"], int(facts["port"]))
+            found.append(ingress.Media(host, facts["bucket"], upstream))
+    return found
 
 
 def _hosts_by_environment() -> dict[int, dict[str, DomainKind]]:

@@ -19,19 +19,36 @@ def add_release_command(
     application: Application, label: str, command: str, actor: User
 ) -> ReleaseCommand:
     """Add a command behind the others; effective at the next deployment."""
-    text = command.strip()
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise Invalid("A quotation mark in the command is not closed.", "command") from error
-    if not words or len(text) > COMMAND_LENGTH or "\x00" in text:
-        raise Invalid(f"A command has 1 to {COMMAND_LENGTH} characters.", "command")
     row = ReleaseCommand(
-        application_id=application.id, label=clean_name(label, "label"), command=text
+        application_id=application.id,
+        label=clean_name(label, "label"),
+        command=clean_command(command),
     )
     db.session.add(row)
     _record("release_command.add", application, row, actor)
     return row
+
+
+def clean_command(text: str) -> str:
+    """One line of words, as a shell would split them, of a release command, a cron job or a worker
+    process. Raises `Invalid`, field `command`."""
+    command = text.strip()
+    if "\n" in command or "\r" in command:
+        raise Invalid(
+            "A command is one line. For several, put them into a script of the repository.",
+            "command",
+        )
+    if not 1 <= len(command) <= COMMAND_LENGTH or any(ord(letter) < ord(" ") for letter in command):
+        raise Invalid(
+            f"A command has 1 to {COMMAND_LENGTH} characters, and no tabs or the like.", "command"
+        )
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise Invalid("A quotation mark in the command is not closed.", "command") from error
+    if not words or not words[0]:
+        raise Invalid("The command names no program.", "command")
+    return command
 
 
 def remove_release_command(application: Application, row: ReleaseCommand, actor: User) -> None:

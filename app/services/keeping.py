@@ -23,7 +23,7 @@ def keep_running() -> None:
     """Start servers that have instances and do not answer, and connect them to the networks of
     sites whose release uses them. Does nothing while another worker is at it; a server that does
     not come up must not keep the others down."""
-    with alone_with("keeper", waits=False) as is_alone:
+    with alone_with("service-keeper", waits=False) as is_alone:
         for server, rows in _by_server() if is_alone else ():
             try:
                 start(server)
@@ -34,7 +34,7 @@ def keep_running() -> None:
 
 def measure_usage() -> None:
     """Look how much each instance holds. What a server does not tell now stays as it was."""
-    with alone_with("measuring", waits=False) as is_alone:
+    with alone_with("service-measuring", waits=False) as is_alone:
         for server, rows in _by_server() if is_alone else ():
             try:
                 for made, _ in rows:

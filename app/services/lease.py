@@ -88,7 +88,7 @@ def _keep(engine: Engine, instance_id: int, token: str, stop: threading.Event, b
 def alone_with(what: str, waits: bool = True) -> Iterator[bool]:
     """Hold a lock of this machine's engine, e.g. of the server that is being started; a process
     that dies lets go of it. Without `waits`, gives False at once when another process has it."""
-    path = installation().settings.data_dir / "tmp" / f"service-{what}.lock"
+    path = installation().settings.data_dir / "tmp" / f"{what}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:

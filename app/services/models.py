@@ -101,8 +101,12 @@ class ServiceInstance(Numbered, Outside, Trashable, Base):
     """Why it failed, in plain words."""
     key: Mapped[str] = mapped_column(default=lambda: "m" + secrets.token_hex(8)[:15], unique=True)
     """Names what it has on the server; random."""
-    password: Mapped[str] = mapped_column(Encrypted, default=lambda: secrets.token_urlsafe(24))
-    encrypted_facts: Mapped[str] = mapped_column(Encrypted, default="{}")
+    password: Mapped[str] = mapped_column(
+        Encrypted, default=lambda: secrets.token_urlsafe(24), deferred=True
+    )
+    encrypted_facts: Mapped[str] = mapped_column(Encrypted, default="{}", deferred=True)
+    """Decrypted, like the password, only for who asks: one that cannot be opened stops nobody who
+    looks at the others."""
     options: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """`extensions`: names, for PostgreSQL."""
     addon: Mapped[str] = mapped_column(default="")

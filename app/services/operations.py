@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from app.accounts.models import User
 from app.adapters.job_queue import Queue
 from app.adapters.services import ServiceKind
-from app.audit.operations import record
+from app.adapters.services.variables import variable_names
 from app.environments.models import Environment
-from app.environments.operations import take_turns
+from app.environments.operations import record_on, take_turns
 from app.errors import Conflict, Invalid
 from app.extensions import db, now
 from app.jobs.queueing import enqueue_after_commit
 from app.services import queries
 from app.services.extensions import clean_extensions
 from app.services.models import ServiceInstance, ServiceServer, ServiceState
-from app.services.names import FIELD, clean_prefix, variable_names
+from app.services.names import FIELD, clean_prefix
 
 PROVISION_JOB = "app.services.jobs.provision"
 REMOVE_JOB = "app.services.jobs.remove"
@@ -279,14 +279,4 @@ def _record(
     **details: str,
 ) -> None:
     environment = db.session.get_one(Environment, row.environment_id)
-    application = environment.application
-    record(
-        action,
-        f"{application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=application.organisation_id,
-        before=before,
-        after=after,
-        service=row.name,
-        **details,
-    )
+    record_on(environment, action, actor, before, after, service=row.name, **details)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.adapters.services import Order, ServiceKind
+from app.adapters.services.variables import variable_names
 from app.environments.models import Environment
 from app.services import queries
 from app.services.models import TITLES, ServiceInstance, ServiceServer, ServiceState
-from app.services.names import variable_names
 from app.services.operations import REMOVABLE
 from app.services.uses import is_secret_fact
 

@@ -41,7 +41,6 @@ class Made:
     server: Server
     order: Order
     facts: Facts
-    is_provisioned: bool
 
 
 def provision(instance_id: int) -> bool:
@@ -137,13 +136,12 @@ def made_of(row: ServiceInstance, server: Server | None = None) -> Made:
         server=server or server_of(row.server),
         order=Order(row.key, row.password, extensions=tuple(row.options.get("extensions", ()))),
         facts=row.facts,
-        is_provisioned=row.provisioned_at is not None,
     )
 
 
 def start(server: Server) -> None:
     """Bring the server up; of several who want it at once the others wait for the first."""
-    with alone_with(server.key):
+    with alone_with(f"service-{server.key}"):
         installation().adapters.services.of(server.kind).start(server)
 
 
@@ -203,7 +201,7 @@ def _remove_outside(instance_id: int) -> None:
 
 
 def network_name(environment_uuid: str) -> str:
-    """An environment's own network in the engine, as `app.deployments.networks` names it."""
+    """An environment's own network in the engine."""
     return f"moonbase-{environment_uuid}"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy.orm import joinedload, undefer
 
 from app.adapters.services import ServiceKind
 from app.environments.models import Environment
@@ -79,7 +79,7 @@ def list_instances(environment_id: int) -> Sequence[ServiceInstance]:
         .where(
             ServiceInstance.environment_id == environment_id, ServiceInstance.trashed_at.is_(None)
         )
-        .options(joinedload(ServiceInstance.server))
+        .options(joinedload(ServiceInstance.server), undefer(ServiceInstance.encrypted_facts))
         .order_by(ServiceInstance.kind, ServiceInstance.prefix)
     ).all()
 
@@ -94,6 +94,7 @@ def instances_of(environment_ids: Sequence[int]) -> Mapping[int, list[ServiceIns
             ServiceInstance.state.in_(WANTED),
             ServiceInstance.trashed_at.is_(None),
         )
+        .options(undefer(ServiceInstance.password), undefer(ServiceInstance.encrypted_facts))
         .order_by(ServiceInstance.kind, ServiceInstance.prefix)
     )
     for row in rows:
@@ -187,14 +188,17 @@ def is_alone(lease_seconds: float) -> ColumnElement[bool]:
     return or_(ServiceInstance.heartbeat_at.is_(None), silent)
 
 
-def list_unfinished(lease_seconds: float) -> Sequence[ServiceInstance]:
-    """What is to be provisioned or removed, and nobody is at: the job or its worker was lost.
+def list_unfinished(
+    lease_seconds: float,
+) -> Sequence[Row[int, ServiceState, datetime.datetime | None]]:
+    """Number, state and heartbeat of what is to be provisioned or removed, and nobody is at: the
+    job or its worker was lost.
 
     An environment in the trash waits: its instances go with it, or are provisioned when it is
     deployed again.
     """
-    return db.session.scalars(
-        select(ServiceInstance)
+    return db.session.execute(
+        select(ServiceInstance.id, ServiceInstance.state, ServiceInstance.heartbeat_at)
         .join(ServiceInstance.environment)
         .where(ServiceInstance.state.in_(BUSY), is_alone(lease_seconds), is_in_use())
         .order_by(ServiceInstance.id)

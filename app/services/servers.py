@@ -113,7 +113,7 @@ def _host_of(url: str) -> str:
     """Raises `Invalid` for what is no URL, without repeating it: it may hold a password."""
     try:
         parts = urlsplit(url.strip())
-        host = parts.hostname or ""
+        host, _port = parts.hostname or "", parts.port
     except ValueError:
         host = ""
     if not host or not parts.scheme:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.adapters.services import ServiceKind
+from app.adapters.services.variables import variable_names
 from app.errors import Unavailable
 from app.installation import installation
 from app.services.models import TITLES, ServiceInstance
-from app.services.names import variable_names
 from app.services.queries import instances_of
 
 SECRET_WORDS = ("password", "secret", "token")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from app.accounts.models import User
-from app.audit.operations import fingerprint, record
+from app.audit.operations import fingerprint
 from app.environments.models import Environment
-from app.environments.operations import take_turns
+from app.environments.operations import record_on, take_turns
 from app.errors import Conflict, Invalid
 from app.extensions import db
 from app.variables import queries
@@ -144,12 +144,12 @@ def entries_from(source: Environment, names: Collection[str] | None) -> list[Ent
 
 def record_reveal(environment: Environment, name: str, actor: User) -> None:
     """Write down that the value of a secret was looked at."""
-    _record("variable.reveal", environment, actor, {"name": name})
+    record_on(environment, "variable.reveal", actor, name=name)
 
 
 def record_export(environment: Environment, count: int, actor: User) -> None:
     """Write down that all values were taken away as a file."""
-    _record("variable.export", environment, actor, {"variables": str(count)})
+    record_on(environment, "variable.export", actor, variables=str(count))
 
 
 def _check_room(
@@ -212,7 +212,7 @@ def _remember(
     seems_secret = any(looks_secret(name, value) for value in (before, after) if value)
     shown = _for_audit(before, after, is_secret=was_secret or is_secret or seems_secret)
     action = "variable.set" if entry else "variable.remove"
-    _record(action, environment, actor, {"name": name} | shown | dict(details))
+    record_on(environment, action, actor, **{"name": name, **shown, **details})
 
 
 def _for_audit(before: str | None, after: str | None, is_secret: bool) -> dict[str, str]:
@@ -227,14 +227,3 @@ def _cut(value: str) -> str:
     if len(value) <= SHOWN_IN_AUDIT:
         return value
     return f"{value[:SHOWN_IN_AUDIT]}… ({len(value.encode())} bytes)"
-
-
-def _record(action: str, environment: Environment, actor: User, details: Mapping[str, str]) -> None:
-    application = environment.application
-    record(
-        action,
-        f"{application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=application.organisation_id,
-        **details,
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,12 +16,13 @@ from app.audit.operations import State, record
 from app.deployments.models import CurrentRelease, WorkerContainer
 from app.deployments.queries import active_deployments
 from app.environments.models import Environment
+from app.environments.operations import record_on
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, now
 from app.jobs.queueing import enqueue_after_commit
 from app.plans.queries import load_plan
 from app.runtime.models import WorkerProcess
-from app.runtime.operations import COMMAND_LENGTH
+from app.runtime.operations import clean_command
 from app.runtime.processes import RESERVED_NAMES, Process, list_processes, merge_processes
 
 RESTART_JOB = "app.workers.jobs.restart"
@@ -55,7 +55,7 @@ def add_process(application: Application, wish: Wish, actor: User) -> WorkerProc
     own = list_processes(application.id)
     if any(other.name == name for other in own):
         raise Invalid(f"There is a process “{name}” already.", "name")
-    row.command, row.count = _clean_command(wish.command), wish.count
+    row.command, row.count = clean_command(wish.command), wish.count
     _check_room(application, [*own, Process(name, row.command, row.count)], wish.count)
     db.session.add(row)
     _record("process.add", application, row, actor)
@@ -64,7 +64,7 @@ def add_process(application: Application, wish: Wish, actor: User) -> WorkerProc
 
 def change_process(application: Application, row: WorkerProcess, wish: Wish, actor: User) -> None:
     """Change command and count; effective with the next deployment. The name stays."""
-    command = _clean_command(wish.command)
+    command = clean_command(wish.command)
     others = [other for other in list_processes(application.id) if other.name != row.name]
     _check_room(application, [*others, Process(row.name, command, wish.count)], wish.count)
     if (row.command, row.count) == (command, wish.count):
@@ -113,14 +113,7 @@ def ask_for_restart(environment: Environment, process: str, actor: User) -> None
     asked_at = now()
     for row in rows:
         row.restart_asked_at = row.restart_asked_at or asked_at
-    application = environment.application
-    record(
-        "process.restart",
-        f"{application.slug}/{environment.slug}",
-        actor=actor,
-        organisation_id=application.organisation_id,
-        process=process,
-    )
+    record_on(environment, "process.restart", actor, process=process)
     key = f"restart-{environment.id}-{int(asked_at.timestamp() * 1000)}"
     enqueue_after_commit(Queue.OPERATIONS, RESTART_JOB, environment.id, key=key)
 
@@ -145,19 +138,6 @@ def clean_process_name(text: str) -> str:
     if name in RESERVED_NAMES:
         raise Invalid(f"“{name}” is the platform's own name for something else.", "name")
     return name
-
-
-def _clean_command(text: str) -> str:
-    command = text.strip()
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise Invalid("A quotation mark in the command is not closed.", "command") from error
-    if not words or len(command) > COMMAND_LENGTH:
-        raise Invalid(f"A command has 1 to {COMMAND_LENGTH} characters.", "command")
-    if any(ord(character) < ord(" ") for character in command):
-        raise Invalid("A command is one line without tabs.", "command")
-    return command
 
 
 def _check_room(application: Application, own: Iterable[Process], count: int) -> None:

@@ -18,8 +18,9 @@ from app.environments.queries import list_environments
 from app.extensions import db, now
 from app.plans.queries import load_plan
 from app.runtime.models import WorkerProcess
-from app.runtime.processes import CELERY_PROGRAMS, Process, list_processes, merge_processes
+from app.runtime.processes import CELERY_PROGRAMS, Process, merge_processes
 from app.services.models import ServiceInstance
+from app.services.queries import WANTED
 from app.variables.models import Variable
 from app.workers.operations import brought_processes
 
@@ -94,7 +95,8 @@ def load_page(application_id: int) -> WorkersPage:
     current = current_releases(numbers)
     states = process_states(current)
     rows = {row.name: row for row in _rows(application_id)}
-    own, brought = list_processes(application_id), brought_processes(application_id)
+    own = [Process(row.name, row.command, row.count) for row in rows.values()]
+    brought = brought_processes(application_id)
     configured = {row.name: row for row in merge_processes(own, brought)}
     by_place = {
         number: {state.process.name: state for state in found} for number, found in states.items()
@@ -159,6 +161,7 @@ def _without_broker(environments: Sequence[Environment]) -> list[Environment]:
             select(ServiceInstance.environment_id).where(
                 ServiceInstance.environment_id.in_(numbers),
                 ServiceInstance.kind == ServiceKind.RABBITMQ,
+                ServiceInstance.state.in_(WANTED),
                 ServiceInstance.trashed_at.is_(None),
             )
         )

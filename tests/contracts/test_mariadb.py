@@ -155,6 +155,14 @@ def test_an_administrators_server_is_used_by_its_url(mariadb: ServiceCase) -> No
         mariadb.backend.start(replace(by_url, secret=url.replace("moonbase:", "nobody:")))
 
 
+def test_a_dump_keeps_every_line_whatever_ends_it() -> None:
+    dump = b"BEGIN\r\r\n  SET @a=1;\rSET @b=2;\n\rEND;\n-- Dump completed\n"
+    for size in (1, 3, 1000):
+        lines = DumpLines()
+        pieces = [lines.feed(dump[at : at + size]) for at in range(0, len(dump), size)]
+        assert b"".join([*pieces, lines.finish()]) == dump
+
+
 def test_rows_are_counted_however_the_dump_is_cut() -> None:
     dump = (
         b"/*!40101 SET character_set_client = utf8mb4 */;\nCREATE TABLE `a``b` (\n"

@@ -15,7 +15,7 @@ from app.adapters.services.object_storage.connections import parse_url
 from app.adapters.services.storage_dsn import aws_host, storage_dsn
 from app.errors import Invalid
 from tests.contracts.object_storage_fixtures import Storage
-from tests.contracts.test_object_storage_archives import HOSTILE, Once, fill, written
+from tests.contracts.test_object_storage_archives import HOSTILE, fill, written
 
 
 def test_an_instance_lives_and_ends(amazon: Storage) -> None:
@@ -66,10 +66,9 @@ def test_hostile_names_come_back(amazon: Storage) -> None:
     sink = io.BytesIO()
     contents = backend.backup(server, mine, sink)
     assert contents.counts["objects"] == len(backend_keys(amazon, mine["bucket"]))
-    for source in (io.BytesIO(sink.getvalue()), Once(sink.getvalue())):
-        amazon.client(other).put_object(Bucket=other["bucket"], Key="older", Body=b"")
-        backend.restore(server, other, source)  # type: ignore[arg-type]
-        assert backend.contents(server, other) == contents
+    amazon.client(other).put_object(Bucket=other["bucket"], Key="older", Body=b"")
+    backend.restore(server, other, io.BytesIO(sink.getvalue()))
+    assert backend.contents(server, other) == contents
     reader = ArchiveReader(io.BytesIO(sink.getvalue()))
     assert all(member.number >= 0 for member in reader.members())
     with pytest.raises(Invalid):

@@ -194,6 +194,21 @@ def test_a_run_outlives_its_runner(site: Panel) -> None:
     assert [name for _, name in started].count(name_of(run.uuid)) == 1
 
 
+def test_one_that_nobody_watches_grows_old_and_is_found(site: Panel) -> None:
+    due(site)
+    with site.work():
+        (run,) = db.session.scalars(db.select(CronRun))
+        long_ago = now() - datetime.timedelta(minutes=1)
+        run.status, run.lease_token, run.heartbeat_at = RunStatus.RUNNING, "mine", long_ago
+        number = run.id
+    with site.reading():
+        turns.beat("mine", [])
+        assert db.session.get_one(CronRun, number).heartbeat_at == long_ago
+        db.session.rollback()
+        turns.beat("mine", [number])
+        assert db.session.get_one(CronRun, number).heartbeat_at > long_ago
+
+
 @KILLED
 def test_a_run_that_ended_while_nobody_watched(site: Panel) -> None:
     site.engine.script(TIDY, ScriptedRun(seconds=99))
@@ -208,9 +223,11 @@ def test_a_run_that_ended_while_nobody_watched(site: Panel) -> None:
         row.lease_token, row.heartbeat_at = "of the dead", now()
     site.engine.script(TIDY, ScriptedRun(("all of it",), exit_code=4))
     site.engine.start_container(site.engine.specs[name_of(run.uuid)])
+    site.engine.age(name_of(run.uuid), 3600)  # longer ago than its time limit
     with running(site) as rounds:
         rounds.until("failed")
-    assert jobs.output(site, jobs.runs(site)[0]) == "all of it\n"
+    found = jobs.runs(site)[0]
+    assert jobs.output(site, found) == "all of it\n" and "exit code 4" in found.sentence
     assert jobs.containers(site) == []
 
 

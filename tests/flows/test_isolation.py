@@ -50,6 +50,7 @@ def test_a_site_reaches_nothing_of_others(
     _begin(mine, FILES)
     _begin(theirs, {"Dockerfile": STATIC_DOCKERFILE, "public/index.html": "mine"})
     scans = _targets(panel, private_engine, mine, theirs)
+    assert all(scans.values()), scans  # nobody there would answer nothing as well
     with _without_link_local(private_engine):
         found = _try_from(private_engine, mine, theirs, scans)
     rows = _rows(found["attempts"], found["scans"])

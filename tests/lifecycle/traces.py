@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from app.adapters.engine import Engine
@@ -61,10 +62,12 @@ class Trace:
 
     def files(self, data_dir: Path) -> list[str]:
         """Files and folders with one of the uuids in their name."""
+        # os.walk, and not a glob: folders go away while this looks
         return [
-            str(path.relative_to(data_dir))
-            for path in data_dir.rglob("*")
-            if any(uuid in path.name for uuid in self.uuids)
+            str(Path(folder, name).relative_to(data_dir))
+            for folder, folders, files in os.walk(data_dir)
+            for name in [*folders, *files]
+            if any(uuid in name for uuid in self.uuids)
         ]
 
     def in_engine(self, engine: Engine, installation_id: str) -> list[str]:

@@ -62,7 +62,7 @@ def look(panel: Panel, uuid: str) -> ServiceInstance:
     """The row as it is, readable after the session has gone."""
     with panel.reading():
         row = instance(uuid)
-        assert row.server and row.facts is not None
+        assert row.server and row.facts is not None and row.password is not None
         return row
 
 

@@ -15,7 +15,8 @@ from app.installation import installation
 from app.processes.scheduler import Recurring, enqueue_what_is_due
 from app.services import jobs, keeping, provisioning
 from app.services.lease import take_lease
-from app.services.models import ServiceState
+from app.services.models import ServiceInstance, ServiceState
+from app.services.queries import list_unfinished
 from tests.panel import ALICE, Panel
 from tests.services.acting import (
     act,
@@ -222,8 +223,25 @@ def test_a_secret_that_cannot_be_opened_is_a_sentence(
     provision(panel, uuid)
     row = look(panel, uuid)
     assert row.state == "failed" and "cannot be opened" in row.sentence
+
+
+def test_one_that_cannot_be_read_keeps_no_other_down(
+    panel: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, torn = add(panel), add(panel, prefix="TORN")
+    provision(panel, whole)
+    provision(panel, torn)
+    with panel.work():
+        table = ServiceInstance.__table__
+        shut = db.update(table).where(table.c.uuid == torn).values(encrypted_facts=db.text("'x'"))
+        db.session.execute(shut)
+    postgresql = backend(panel)
+    postgresql.running.clear()
     with panel.reading():
         keeping.keep_running()
+        assert list_unfinished(1) == []
+    assert len(postgresql.running) == 1
+    assert torn in caplog.text and "cannot be decrypted" in caplog.text
 
 
 def test_servers_are_kept_up_and_measured(panel: Panel, caplog: pytest.LogCaptureFixture) -> None:

@@ -36,6 +36,7 @@ _CODE_WITHIN = 10
 # The command and all it starts carry a mark in their environment, by which they are found: the
 # numbers the engine knows them by are those of its own machine. Several rounds, for what forks.
 _MARK = "MOONBASE_EXECUTION"
+ENDED = "The container ended while a command ran in it."
 _KILL = """\
 for round in 1 2 3 4 5; do
   found=$(grep -lF "$1" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
@@ -67,6 +68,10 @@ class DockerExecution:
         does not run or the engine goes away.
         """
         since = self._running_since(container)
+        if since is None:
+            raise Unavailable("The container engine does not answer.")
+        if not since:
+            raise Unavailable(f"The container “{container}” does not run.")
         mark = secrets.token_hex(16)
         marked = {**environment, _MARK: mark}
         number = self._prepare(container, command, marked, source is not None)
@@ -74,17 +79,22 @@ class DockerExecution:
             self._connection,
             number,
             kill=lambda: self._kill_marked(container, mark),
-            is_alive=lambda: self._running_since(container) == since,
+            is_alive=lambda: self._running_since(container) in (since, None),
         )
         return run.stream(timeout_seconds, source, sink)
 
-    def _running_since(self, container: str) -> str:
-        """When it was started; empty when it does not run or the engine does not answer."""
-        with suppress(PanelError), engine_errors():
-            state = self._connection.api().inspect_container(container)["State"]
-            if state["Running"] and not state.get("Restarting"):
-                return str(state["StartedAt"])
-        return ""
+    def _running_since(self, container: str) -> str | None:
+        """When it was started; empty when it does not run, None when the engine does not answer,
+        which may take it tens of seconds."""
+        try:
+            with engine_errors():
+                state = self._connection.api().inspect_container(container)["State"]
+        except Unavailable:
+            return None
+        except PanelError:
+            return ""
+        is_up = state["Running"] and not state.get("Restarting")
+        return str(state["StartedAt"]) if is_up else ""
 
     def _prepare(
         self,
@@ -126,7 +136,7 @@ class _Run:
         self._kill = kill
         self._is_alive = is_alive
         self._over = threading.Event()
-        self._is_late = False
+        self._is_late = self._is_gone = False
         self._feeding_error: BaseException | None = None
 
     def stream(
@@ -161,6 +171,8 @@ class _Run:
             raise self._feeding_error
         if self._is_late:
             return Execution(None, errors, timed_out=True)
+        if self._is_gone:
+            raise Unavailable(ENDED)
         return Execution(self._exit_code(), errors)
 
     def _start(self) -> Any:
@@ -219,6 +231,7 @@ class _Run:
                 self._is_late = True
                 return self._break_off(_CUT_AFTER)
             if not self._is_alive():
+                self._is_gone = True
                 return self._cut()
         return None
 
@@ -250,4 +263,4 @@ class _Run:
             if not found["Running"] and found["ExitCode"] is not None:
                 return int(found["ExitCode"])
             time.sleep(0.02)
-        raise Unavailable("The container ended while a command ran in it.")
+        raise Unavailable(ENDED)

@@ -133,6 +133,15 @@ class FakeEngine(FakeNetworks, FakeVolumes):
         with self._changed:
             self._end(self._containers[name], exit_code)
 
+    def age(self, name: str, seconds: float) -> None:
+        """Let everything about the container have happened so much earlier."""
+        with self._changed:
+            container, earlier = self._containers[name], datetime.timedelta(seconds=seconds)
+            state = container.state
+            began = state.started_at and state.started_at - earlier
+            ended = state.ended_at and state.ended_at - earlier
+            container.state = replace(state, started_at=began, ended_at=ended)
+
     def kill_for_memory(self, name: str, child_only: bool = True) -> None:
         """Let the kernel kill a child, or the main process, for memory."""
         with self._changed:

@@ -149,9 +149,9 @@ class ServiceBackend(Protocol):
         ...
 
     def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
-        """Replace all that is in it by what `backup` wrote. Raises `Invalid` when that is
-        damaged, of another engine or too new, as far as it can be seen with the instance as it
-        was."""
+        """Replace all that is in it by what `backup` wrote; `source` is seekable back to where it
+        stands. Raises `Invalid` when that is damaged, of another engine or too new, as far as it
+        can be seen with the instance as it was."""
         ...
 
     def deprovision(self, server: Server, key: str, facts: Facts) -> None:

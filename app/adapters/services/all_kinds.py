@@ -8,7 +8,6 @@ from app.adapters.engine import Engine
 from app.adapters.services import Facts, ServiceBackend, ServiceKind
 from app.adapters.services.variables import variables_of
 from app.config import Settings
-from app.errors import Unavailable
 
 
 def _object_storage(engine: Engine, settings: Settings) -> ServiceBackend:
@@ -66,10 +65,8 @@ class AllKinds:
         self._made: dict[ServiceKind, ServiceBackend] = {}
 
     def of(self, kind: ServiceKind) -> ServiceBackend:
-        """The backend of this kind. Raises `Unavailable` for one that cannot be had here."""
+        """The backend of this kind."""
         if kind not in self._made:
-            if kind not in MAKERS:
-                raise Unavailable(f"There is no service {kind} here.", retry=False)
             self._made[kind] = MAKERS[kind](self._engine, self._settings)
         return self._made[kind]
 

@@ -96,11 +96,10 @@ class Embedded:
                 self._run(server, program, part, alias)
         self._wait(server, program, answers, part)
 
-    def stop(self, server: Server, program: Program | None = None) -> None:
+    def stop(self, server: Server, program: Program) -> None:
         """Stop its containers, all parts; the data stays. Silent when there are none."""
-        seconds = program.stop_seconds if program else 30
         for container in self._containers(server):
-            self.engine.stop_container(container.name, seconds)
+            self.engine.stop_container(container.name, program.stop_seconds)
 
     def remove(self, server: Server, part: str | None = None) -> None:
         """Remove its containers and volumes with all data; or those of one part only."""
@@ -142,6 +141,9 @@ class Embedded:
     def beside(self, server: Server, program: Program) -> Iterator[str]:
         """The name of a container with the program's image in which tools can be run for a server
         of an administrator's. It stands in the network of servers and is gone afterwards."""
+        for left in self._containers(server):  # of a worker that was killed, with a dump in it
+            if not left.running and left.name.startswith(container_name(server, "beside-")):
+                self.engine.remove_container(left.name)
         image = self.images.ensure(program.recipe)
         spec = self._aside(server, program, image, f"beside-{secrets.token_hex(4)}")
         self.engine.start_container(spec)

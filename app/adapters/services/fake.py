@@ -15,6 +15,7 @@ from app.adapters.services import (
     ServiceKind,
     Usage,
 )
+from app.adapters.services.variables import variable_names
 from app.errors import Invalid, Unavailable
 
 CONTENTS = {
@@ -23,14 +24,6 @@ CONTENTS = {
     ServiceKind.OBJECT_STORAGE: Content.MEDIA,
 }
 VERSIONS = {ServiceKind.POSTGRESQL: ("15", "18")}
-VARIABLES = {
-    ServiceKind.POSTGRESQL: "DATABASE_DSN",
-    ServiceKind.MYSQL: "DATABASE_DSN",
-    ServiceKind.OBJECT_STORAGE: "STORAGE_DSN",
-    ServiceKind.RABBITMQ: "AMQP_BROKER_URL",
-    ServiceKind.REDIS: "CACHE_URL",
-    ServiceKind.SEARCH: "HAYSTACK_URL",
-}
 
 
 @dataclass
@@ -82,10 +75,7 @@ class FakeBackend:
 
     def variables(self, prefix: str, facts: Facts) -> dict[str, str]:
         url = f"{self.kind}://{facts['key']}:{facts['password']}@{facts['host']}/{facts['key']}"
-        found = {f"{prefix}_{VARIABLES[self.kind]}": url}
-        if prefix == "DEFAULT" and self.content == Content.DATABASE:
-            found["DATABASE_URL"] = url
-        return found
+        return dict.fromkeys(variable_names(self.kind, prefix), url)
 
     def usage(self, server: Server, facts: Facts) -> Usage:
         self._refuse("usage")

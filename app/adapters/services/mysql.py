@@ -20,8 +20,9 @@ from app.adapters.services import (
 from app.adapters.services import mysql_dumps as dumps
 from app.adapters.services import mysql_sql as sql
 from app.adapters.services.embedded import Embedded, Program, container_name
+from app.adapters.services.hosted import Hosted
 from app.adapters.services.mysql_sql import ADMINISTRATOR, PORT, Login, mysql_errors
-from app.adapters.services.variables import variables_of
+from app.adapters.services.variables import database_facts
 from app.config import Settings
 from app.errors import Invalid, Unavailable
 
@@ -42,7 +43,7 @@ PROGRAM = Program(
 )
 
 
-class MySQL:
+class MySQL(Hosted):
     """Embedded MariaDB of Debian's version, and an administrator's MariaDB or MySQL."""
 
     kind = ServiceKind.MYSQL
@@ -50,7 +51,7 @@ class MySQL:
     versions = ("10.11",)
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._embedded = Embedded(engine, settings)
+        super().__init__(Embedded(engine, settings))
 
     def start(self, server: Server) -> None:
         """Bring it up and give its administrator the panel's password. Raises `Unavailable`."""
@@ -61,15 +62,8 @@ class MySQL:
             with self._administrator(server):
                 return
 
-    def stop(self, server: Server) -> None:
-        """Stop it; sessions of sites end, the data stays."""
-        if server.is_embedded:
-            self._embedded.stop(server, PROGRAM)
-
-    def remove(self, server: Server) -> None:
-        """Remove it with all databases."""
-        if server.is_embedded:
-            self._embedded.remove(server)
+    def _program(self, server: Server) -> Program:
+        return PROGRAM
 
     def provision(self, server: Server, order: Order) -> Facts:
         """Make account and database. Raises `Invalid` for extensions: there are none."""
@@ -79,28 +73,8 @@ class MySQL:
             sql.ensure_account(connection, order.key, order.password, order.connections)
             sql.ensure_database(connection, order.key, order.key)
         login = self._login(server)
-        return {
-            "key": order.key,
-            "host": _alias(server) if server.is_embedded else login.host,
-            "port": str(login.port),
-            "user": order.key,
-            "password": order.password,
-            "database": order.key,
-        }
-
-    def attach(self, server: Server, facts: Facts, network: str) -> None:
-        """Put an embedded server into the network; another one is reached as its URL says."""
-        if server.is_embedded:
-            self._embedded.attach(server, network, _alias(server))
-
-    def detach(self, server: Server, facts: Facts, network: str) -> None:
-        """Take an embedded server out of the network."""
-        if server.is_embedded:
-            self._embedded.detach(server, network)
-
-    def variables(self, prefix: str, facts: Facts) -> dict[str, str]:
-        """See `variables_of`."""
-        return variables_of(self.kind, prefix, facts)
+        host = _alias(server) if server.is_embedded else login.host
+        return database_facts(order, host, login.port)
 
     def usage(self, server: Server, facts: Facts) -> Usage:
         """Bytes on disk and connections of the site."""

@@ -30,6 +30,7 @@ from app.adapters.services.mysql_sql import (
     find_tables,
     run,
     swap_tables,
+    wait_briefly,
 )
 from app.errors import Invalid, PanelError, Unavailable
 
@@ -71,9 +72,9 @@ class Tools:
         if code != 0:
             raise Unavailable(f"The database cannot be dumped: {_last_line(said)}")
 
-    def load(self, database: str, path: str) -> tuple[int | None, str]:
+    def load(self, database: str, path: str, *more: str) -> tuple[int | None, str]:
         """Run a file of SQL. In a sandbox: the client would run programs for it otherwise."""
-        client = ("mariadb", *self._target(), "--sandbox", "--batch", "--local-infile=0")
+        client = ("mariadb", *self._target(), "--sandbox", "--batch", "--local-infile=0", *more)
         script = 'file=$1; shift; exec "$@" < "$file"'
         options = ("--max-allowed-packet=256M", "--default-character-set=utf8mb4", database)
         return self.run("sh", "-c", script, "sh", path, *client, *options)
@@ -115,6 +116,7 @@ class Restoring:
         self._connect, self._tools, self._key = connect, tools, facts["key"]
         self._file = f"{tools.folder}/{self._key}.sql"
         self._extras = f"{tools.folder}/{self._key}.extras.sql"
+        self._before = f"{tools.folder}/{self._key}.before.sql"
 
     def run(self, source: BinaryIO) -> None:
         """Take the dump in whole, look at it, load it beside the old one, swap."""
@@ -123,7 +125,7 @@ class Restoring:
             with self._connect() as witness:
                 self._take_in(source, witness)
                 self._fill(witness)
-                has_extras = self._write_extras()
+                has_extras = self._write_extras(self._key + NEW, self._extras)
             self._swap()
             if has_extras:
                 self._load_extras()
@@ -145,30 +147,41 @@ class Restoring:
             run(witness, "SELECT 1")
             raise Invalid(f"The backup cannot be restored: {_last_line(said)}")
 
-    def _write_extras(self) -> bool:
+    def _write_extras(self, database: str, path: str) -> bool:
         """Put aside what cannot be moved with the tables; whether there is any."""
-        new, sink = self._key + NEW, io.BytesIO()
+        sink = io.BytesIO()
         with self._connect() as connection:
-            views = find_tables(connection, new, "VIEW")
+            views = find_tables(connection, database, "VIEW")
         dumped = DumpSink(cast(BinaryIO, sink))
-        self._tools.dump(cast(BinaryIO, dumped), _EXTRAS, new)
+        self._tools.dump(cast(BinaryIO, dumped), _EXTRAS, database)
         if views:
             options = ("--no-data", "--skip-triggers")
-            self._tools.dump(cast(BinaryIO, dumped), options, new, *views)
+            self._tools.dump(cast(BinaryIO, dumped), options, database, *views)
         text = sink.getvalue() + dumped.lines.finish()
-        self._tools.write(self._extras, io.BytesIO(text))
+        self._tools.write(path, io.BytesIO(text))
         return b" TRIGGER" in text.upper() or b"DELIMITER" in text or bool(views)
 
     def _swap(self) -> None:
+        had_extras = self._write_extras(self._key, self._before)
+        try:
+            self._move_tables()
+        except BaseException:
+            if had_extras:  # those that are there still are no reason to leave the others away
+                with suppress(PanelError):
+                    self._tools.load(self._key, self._before, "--force")
+            raise
+
+    def _move_tables(self) -> None:
         with self._connect() as connection:
             drop_extras(connection, self._key + NEW, triggers_only=True)
             run(connection, f"CREATE DATABASE IF NOT EXISTS `{self._key + OLD}`")
-            # A restore that was broken off here leaves old tables without their triggers and
-            # views; done again, it gets through.
-            drop_extras(connection, self._key)
+            wait_briefly(connection)
+            # A worker that dies here leaves old tables without their triggers and views; the
+            # restore done again gets through.
             for left in reversed(range(_SWAP_TRIES)):
                 cut_connections(connection, self._key)
                 try:
+                    drop_extras(connection, self._key)
                     return swap_tables(connection, self._key)
                 except pymysql.OperationalError as error:
                     if error.args[0] != _LOCK_WAIT or not left:
@@ -185,7 +198,7 @@ class Restoring:
     def _clean_up(self) -> None:
         """Nothing of it stays; the next one cleans up after a worker that died."""
         with suppress(PanelError):
-            self._tools.run("rm", "-f", self._file, self._extras)
+            self._tools.run("rm", "-f", self._file, self._extras, self._before)
         with suppress(pymysql.Error, PanelError), self._connect() as connection:
             self._drop_beside(connection)
 

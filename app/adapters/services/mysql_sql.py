@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
-from urllib.parse import unquote, urlsplit
 
 import pymysql
 from pymysql.constants import CR, ER
 from pymysql.converters import escape_string
 from pymysql.cursors import Cursor
 
+from app.adapters.services.server_urls import read_address
 from app.errors import Invalid, Unavailable
 
 Connection: TypeAlias = "pymysql.Connection[Cursor]"
@@ -50,11 +50,8 @@ class Login:
     @classmethod
     def from_url(cls, url: str) -> Login:
         """From `mysql://user:password@host:port`. Raises `Invalid`."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("mysql", "mariadb") or not parts.hostname:
-            raise Invalid("The server's URL does not begin with mysql://user:password@host.")
-        user, password = unquote(parts.username or "root"), unquote(parts.password or "")
-        return cls(parts.hostname, parts.port or PORT, user, password)
+        address = read_address(url, {"mysql": PORT, "mariadb": PORT}, "the server")
+        return cls(address.host, address.port, address.user or "root", address.password)
 
     @contextmanager
     def connect(self, database: str | None = None) -> Iterator[Connection]:
@@ -209,10 +206,14 @@ def count_rows(connection: Connection, database: str) -> dict[str, int]:
     return found
 
 
+def wait_briefly(connection: Connection) -> None:
+    """Have each statement that follows wait seconds, not a day, for transactions of others."""
+    run(connection, f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}")
+
+
 def swap_tables(connection: Connection, key: str) -> None:
     """Put all tables of `key_new` in the place of those of `key`, in one statement; triggers of
     both must be gone. Waits for open transactions of sessions that were not cut."""
-    run(connection, f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}")
     moves = [(key, key + OLD, table) for table in find_tables(connection, key)]
     moves += [(key + NEW, key, table) for table in find_tables(connection, key + NEW)]
     if moves:

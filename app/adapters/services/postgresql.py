@@ -21,8 +21,9 @@ from app.adapters.services import (
 from app.adapters.services import postgresql_dumps as dumps
 from app.adapters.services import postgresql_sql as sql
 from app.adapters.services.embedded import Embedded, Program, container_name
+from app.adapters.services.hosted import Hosted
 from app.adapters.services.postgresql_sql import ADMINISTRATOR, PORT, Login, postgresql_errors
-from app.adapters.services.variables import variables_of
+from app.adapters.services.variables import database_facts
 from app.config import Settings
 from app.errors import Invalid, Unavailable
 
@@ -36,7 +37,7 @@ _START_SECONDS = 120
 _SET_PASSWORD_SECONDS = 20
 
 
-class PostgreSQL:
+class PostgreSQL(Hosted):
     """Embedded servers of `VERSIONS`, and an administrator's of whatever version."""
 
     kind = ServiceKind.POSTGRESQL
@@ -44,7 +45,7 @@ class PostgreSQL:
     versions = VERSIONS
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._embedded = Embedded(engine, settings)
+        super().__init__(Embedded(engine, settings))
         words = settings.postgresql_extensions.split(",")
         self._allowed = frozenset(word.strip() for word in words)
 
@@ -59,15 +60,8 @@ class PostgreSQL:
             with self._administrator(server):
                 return
 
-    def stop(self, server: Server) -> None:
-        """Stop it; sessions of sites end, the data stays."""
-        if server.is_embedded:
-            self._embedded.stop(server, program_of(server))
-
-    def remove(self, server: Server) -> None:
-        """Remove it with all databases."""
-        if server.is_embedded:
-            self._embedded.remove(server)
+    def _program(self, server: Server) -> Program:
+        return program_of(server)
 
     def provision(self, server: Server, order: Order) -> Facts:
         """Make role and database. Raises `Invalid` for an extension that is not to be had."""
@@ -80,28 +74,8 @@ class PostgreSQL:
         with self._administrator(server, order.key) as connection:
             sql.furnish_database(connection, order.key, order.extensions)
         login = self._login(server)
-        return {
-            "key": order.key,
-            "host": _alias(server) if server.is_embedded else login.host,
-            "port": str(login.port),
-            "user": order.key,
-            "password": order.password,
-            "database": order.key,
-        }
-
-    def attach(self, server: Server, facts: Facts, network: str) -> None:
-        """Put an embedded server into the network; another one is reached as its URL says."""
-        if server.is_embedded:
-            self._embedded.attach(server, network, _alias(server))
-
-    def detach(self, server: Server, facts: Facts, network: str) -> None:
-        """Take an embedded server out of the network."""
-        if server.is_embedded:
-            self._embedded.detach(server, network)
-
-    def variables(self, prefix: str, facts: Facts) -> dict[str, str]:
-        """See `variables_of`."""
-        return variables_of(self.kind, prefix, facts)
+        host = _alias(server) if server.is_embedded else login.host
+        return database_facts(order, host, login.port)
 
     def usage(self, server: Server, facts: Facts) -> Usage:
         """Bytes on disk and connections of the site."""

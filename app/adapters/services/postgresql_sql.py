@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import psycopg
 from psycopg import errors
 from psycopg.sql import SQL, Identifier, Literal
 
+from app.adapters.services.server_urls import read_address
 from app.errors import Invalid, Unavailable
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -43,17 +44,14 @@ class Login:
     @classmethod
     def from_url(cls, url: str) -> Login:
         """From `postgres://user:password@host:port/database?sslmode=…`. Raises `Invalid`."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("postgres", "postgresql") or not parts.hostname:
-            raise Invalid("The server's URL does not begin with postgres://user:password@host.")
-        asked = dict(pair.partition("=")[::2] for pair in parts.query.split("&"))
+        address = read_address(url, {"postgres": PORT, "postgresql": PORT}, "the server")
         return cls(
-            parts.hostname,
-            parts.port or PORT,
-            unquote(parts.username or ADMINISTRATOR),
-            unquote(parts.password or ""),
-            unquote(parts.path.strip("/")) or "postgres",
-            asked.get("sslmode", "prefer"),
+            address.host,
+            address.port,
+            address.user or ADMINISTRATOR,
+            address.password,
+            unquote(address.path.strip("/")) or "postgres",
+            address.options.get("sslmode", "prefer"),
         )
 
     def connect(self, database: str | None = None) -> Connection:

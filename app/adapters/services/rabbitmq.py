@@ -19,9 +19,10 @@ from app.adapters.services import (
     Usage,
 )
 from app.adapters.services.embedded import Embedded, Program
-from app.adapters.services.json_api import Address, JsonApi, read_address
+from app.adapters.services.hosted import Hosted
+from app.adapters.services.json_api import JsonApi
 from app.adapters.services.rabbitmq_hosts import VirtualHosts
-from app.adapters.services.variables import variables_of
+from app.adapters.services.server_urls import Address, read_address
 from app.config import Settings
 from app.errors import Invalid
 
@@ -39,7 +40,7 @@ START_SECONDS = 90.0
 _SALT_BYTES = 4
 
 
-class RabbitMq:
+class RabbitMq(Hosted):
     """Instances are virtual hosts; users have no tags and permissions in their own only.
 
     An administrator's server is known by its management API, `https://user:password@host:15671`.
@@ -52,7 +53,7 @@ class RabbitMq:
     versions = ("3.10",)
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._embedded = Embedded(engine, settings)
+        super().__init__(Embedded(engine, settings))
 
     def start(self, server: Server) -> None:
         """Bring it up and wait for its management API and its door for clients."""
@@ -69,15 +70,8 @@ class RabbitMq:
 
         self._embedded.start(server, _program(server), answers, alias=_alias(server))
 
-    def stop(self, server: Server) -> None:
-        """Stop it; queues that are durable keep their lasting messages."""
-        if server.is_embedded:
-            self._embedded.stop(server, _program(server))
-
-    def remove(self, server: Server) -> None:
-        """Remove it with all its data."""
-        if server.is_embedded:
-            self._embedded.remove(server)
+    def _program(self, server: Server) -> Program:
+        return _program(server)
 
     def provision(self, server: Server, order: Order) -> Facts:
         """Make the virtual host with its limits, and the user that may use it and no other."""
@@ -95,20 +89,6 @@ class RabbitMq:
             "password": order.password,
             "vhost": order.key,
         }
-
-    def attach(self, server: Server, facts: Facts, network: str) -> None:
-        """Put an embedded server into the network; another one is reached as its URL says."""
-        if server.is_embedded:
-            self._embedded.attach(server, network, facts["host"])
-
-    def detach(self, server: Server, facts: Facts, network: str) -> None:
-        """Take an embedded server out of the network."""
-        if server.is_embedded:
-            self._embedded.detach(server, network)
-
-    def variables(self, prefix: str, facts: Facts) -> dict[str, str]:
-        """See `variables_of`."""
-        return variables_of(self.kind, prefix, facts)
 
     def usage(self, server: Server, facts: Facts) -> Usage:
         """Messages that wait, their bytes, and open connections, as of five seconds ago."""

@@ -6,6 +6,7 @@ other's. So the "server" of this kind is no more than the image; `attach` starts
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import time
@@ -95,7 +96,8 @@ class Redis:
             others = self._engine.networks_of(name) - {network}
             self._engine.start_container(self._spec(server, facts, network))
             for other in others:
-                self._engine.connect(other, name, (facts["host"],))
+                with contextlib.suppress(Invalid):  # one that went away meanwhile
+                    self._engine.connect(other, name, (facts["host"],))
         self._wait_for_answer(facts)
 
     def detach(self, server: Server, facts: Facts, network: str) -> None:

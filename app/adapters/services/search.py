@@ -19,8 +19,9 @@ from app.adapters.services import (
     ServiceKind,
     Usage,
 )
-from app.adapters.services.json_api import Address, JsonApi, read_address
+from app.adapters.services.json_api import JsonApi
 from app.adapters.services.search_guards import find_guard
+from app.adapters.services.server_urls import Address, read_address
 from app.adapters.services.variables import index_pattern, variables_of
 from app.errors import Invalid, Unavailable
 

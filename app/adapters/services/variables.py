@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
-from app.adapters.services import Facts, ServiceKind
+from app.adapters.services import Facts, Order, ServiceKind
 from app.adapters.services.storage_dsn import storage_dsn
 
 DEFAULT = "DEFAULT"
@@ -21,10 +21,15 @@ def variables_of(kind: ServiceKind, prefix: str, facts: Facts) -> dict[str, str]
 
     Raises KeyError when `facts` lack something.
     """
-    ending, short, write = _KINDS[kind]
-    value = write(facts)
-    found = {f"{prefix}_{ending}": value}
-    return found | {short: value} if short and prefix == DEFAULT else found
+    value = _KINDS[kind][2](facts)
+    return dict.fromkeys(variable_names(kind, prefix), value)
+
+
+def variable_names(kind: ServiceKind, prefix: str) -> tuple[str, ...]:
+    """Their names, which are known before an instance is made."""
+    ending, short, _ = _KINDS[kind]
+    name = f"{prefix}_{ending}"
+    return (name, short) if short and prefix == DEFAULT else (name,)
 
 
 def index_pattern(key: str) -> str:
@@ -39,6 +44,18 @@ def bracketed(host: str) -> str:
 
 def _login(facts: Facts) -> str:
     return ":".join(quote(facts[part], safe="") for part in ("user", "password"))
+
+
+def database_facts(order: Order, host: str, port: int) -> Facts:
+    """What is noted of a database that was made for `order`."""
+    return {
+        "key": order.key,
+        "host": host,
+        "port": str(port),
+        "user": order.key,
+        "password": order.password,
+        "database": order.key,
+    }
 
 
 def _database(scheme: str) -> Callable[[Facts], str]:

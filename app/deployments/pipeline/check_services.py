@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.adapters.services import ServiceKind
+from app.adapters.services.variables import variable_names
 from app.addons import api
 from app.deployments.models import DeploymentKind
 from app.deployments.pipeline.context import Context
@@ -14,8 +15,8 @@ from app.environments.models import Environment
 from app.errors import Invalid
 from app.extensions import db
 from app.services import connections, queries
+from app.services.extensions import clean_extensions
 from app.services.models import TITLES, ServiceInstance, ServiceServer, ServiceState
-from app.services.names import variable_names
 from app.services.operations import NewService
 
 
@@ -77,8 +78,14 @@ def _check_added(context: Context) -> None:
     for row in queries.list_instances(environment.id):
         if row.state in queries.WANTED and row.provisioned_at is None:
             _refuse_withdrawn(row)
+    owners: dict[str, str] = {}
     for asked in asked_services(context):
+        clean_extensions(asked.kind, asked.extensions)
         find_or_offer(environment, asked)
+        for name in variable_names(asked.kind, asked.service.prefix):
+            if other := owners.get(name):
+                raise Invalid(f"Addons ask for {other} and for {asked.name}: both bring {name}.")
+            owners[name] = asked.name
 
 
 def _refuse_withdrawn(row: ServiceInstance) -> None:

@@ -17,6 +17,7 @@ from app.deployments.pipeline.context import Context, load_context
 from app.deployments.pipeline.step import Step
 from app.deployments.queries import find_current
 from app.environments.models import Environment
+from app.environments.operations import take_turns
 from app.errors import PanelError
 from app.extensions import db, now
 from app.installation import installation
@@ -195,7 +196,9 @@ def _run_step(context: Context, step: Step, token: str) -> None:
 
 def _require_lease(context: Context, token: str) -> Deployment:
     """The deployment; raise `LeaseLost` unless this process still holds it. Nobody takes it over
-    before the present transaction ends: PostgreSQL locks the row, SQLite has locked everything."""
+    before the present transaction ends: PostgreSQL locks the row, SQLite has locked everything.
+    The environment first, as whoever changes its settings or cancels does."""
+    take_turns(context.subject.environment_id)
     deployment = db.session.get_one(
         Deployment,
         context.subject.deployment_id,

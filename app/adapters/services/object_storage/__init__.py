@@ -14,7 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from app.adapters.engine import Engine
 from app.adapters.services import Content, Contents, Facts, Order, Server, ServiceKind, Usage
-from app.adapters.services.embedded import Embedded
+from app.adapters.services.embedded import Embedded, Program
+from app.adapters.services.hosted import Hosted
 from app.adapters.services.object_storage import seaweed, tenants, transfer
 from app.adapters.services.object_storage.archive import Entry
 from app.adapters.services.object_storage.certificate import certificate_of
@@ -26,11 +27,11 @@ from app.adapters.services.object_storage.connections import (
     storage_errors,
 )
 from app.adapters.services.object_storage.objects import list_objects
-from app.adapters.services.storage_dsn import aws_host, storage_dsn
+from app.adapters.services.storage_dsn import aws_host
 from app.config import Settings
 
 
-class ObjectStorage:
+class ObjectStorage(Hosted):
     """All servers of this kind. Clients are kept: threads may share one."""
 
     kind = ServiceKind.OBJECT_STORAGE
@@ -38,7 +39,7 @@ class ObjectStorage:
     versions = (seaweed.VERSION,)
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._embedded = Embedded(engine, settings)
+        super().__init__(Embedded(engine, settings))
         self._clients = Clients()
 
     def start(self, server: Server) -> None:
@@ -52,13 +53,8 @@ class ObjectStorage:
             self._clients.s3(there).list_buckets()
             self._clients.iam(there).list_users(MaxItems=1)
 
-    def stop(self, server: Server) -> None:
-        if server.is_embedded:
-            self._embedded.stop(server, seaweed.program_of(server))
-
-    def remove(self, server: Server) -> None:
-        if server.is_embedded:
-            self._embedded.remove(server)
+    def _program(self, server: Server) -> Program:
+        return seaweed.program_of(server)
 
     def provision(self, server: Server, order: Order) -> Facts:
         """Make bucket, policy, user and key. Asked again, an embedded server gives the same key.
@@ -84,18 +80,6 @@ class ObjectStorage:
         }
         return {**facts, **self._where(server, there)}
 
-    def attach(self, server: Server, facts: Facts, network: str) -> None:
-        if server.is_embedded:
-            self._embedded.attach(server, network, facts["host"])
-
-    def detach(self, server: Server, facts: Facts, network: str) -> None:
-        if server.is_embedded:
-            self._embedded.detach(server, network)
-
-    def variables(self, prefix: str, facts: Facts) -> dict[str, str]:
-        """`<PREFIX>_STORAGE_DSN`. Its `domain` is the public host of media (L5070)."""
-        return {f"{prefix}_STORAGE_DSN": storage_dsn(facts)}
-
     def usage(self, server: Server, facts: Facts) -> Usage:
         """Counted from the list of the bucket: a request for each thousand objects."""
         there = self._connect(server)
@@ -119,19 +103,9 @@ class ObjectStorage:
         """Replace everything; nothing is changed before the whole archive was seen to be good."""
         there, bucket = self._connect(server), facts["bucket"]
         s3 = self._clients.s3(there)
-        staging = tenants.staging_of(bucket)
-
-        def beside() -> str:
-            tenants.remove_bucket(s3, staging)
-            tenants.ensure_bucket(s3, staging, there.region)
-            return staging
-
         can_keep = seaweed.can_keep if server.is_embedded else _can_keep_any
         with storage_errors():
-            try:
-                transfer.Restore(s3, bucket, beside, can_keep).run(source)
-            finally:
-                tenants.remove_bucket(s3, staging)
+            transfer.Restore(s3, bucket, can_keep).run(source)
 
     def deprovision(self, server: Server, key: str, facts: Facts) -> None:
         there = self._connect(server)
@@ -140,7 +114,6 @@ class ObjectStorage:
             tenants.remove_user(self._clients.iam(there), key)
             if server.is_embedded:
                 tenants.forget_key(s3, key)
-            tenants.remove_bucket(s3, tenants.staging_of(key))
             tenants.remove_bucket(s3, key)
 
     def _connect(self, server: Server) -> Connection:

@@ -205,8 +205,9 @@ def _delete_batch(client: S3Client, bucket: str, batch: list[ObjectIdentifierTyp
 
 def empty_bucket(client: S3Client, bucket: str) -> None:
     """Delete all there is: objects, their older versions, uploads that never ended."""
-    for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
-        client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    for uploads in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+        for one in uploads.get("Uploads", ()):
+            client.abort_multipart_upload(Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
     delete_objects(client, bucket)
     if not client.get_bucket_versioning(Bucket=bucket).get("Status"):
         return

@@ -74,11 +74,6 @@ RIGHTS = Rights(
 )
 
 
-def staging_of(bucket: str) -> str:
-    """The bucket beside it, in which a restore that comes only once is gathered."""
-    return f"{bucket}-restore"
-
-
 @contextmanager
 def _passing(codes: frozenset[str]) -> Iterator[None]:
     try:

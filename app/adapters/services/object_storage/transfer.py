@@ -1,10 +1,8 @@
 """A bucket into an archive, and an archive into a bucket.
 
 **Restoring** replaces everything (L4994) and changes nothing before the whole archive was read
-and found good. A source that can be read twice is read twice. What comes only once, e.g. through
-decryption, goes into a bucket beside the real one first, and from there into it inside of the
-server. Whatever dies on the way is done again from the beginning: what is there already is
-written over, and the bucket beside is emptied first.
+and found good: it is read twice. Whatever dies on the way is done again from the beginning: what
+is there already is written over.
 """
 
 from __future__ import annotations
@@ -44,8 +42,6 @@ _MEGABYTE = 1024 * 1024
 _PART = 16 * _MEGABYTE
 _PARTS = 9_000
 """S3 takes 10,000 parts of an upload."""
-_COPIED_AT_ONCE = 4 * 1024 * _MEGABYTE
-"""Bytes up to which the server copies an object by one request: S3 allows 5 GB."""
 
 
 def write_archive(client: S3Client, bucket: str, sink: BinaryIO) -> Contents:
@@ -70,31 +66,22 @@ def count_objects(client: S3Client, bucket: str) -> Contents:
 
 
 class Restore:
-    """One restore into a bucket. `beside` makes the bucket for what comes only once and answers
-    with its name; `is_keepable` says whether the server can have such an object."""
+    """One restore into a bucket; `is_keepable` says whether the server can have such an object."""
 
-    def __init__(
-        self,
-        client: S3Client,
-        bucket: str,
-        beside: Callable[[], str],
-        is_keepable: Callable[[Entry], bool],
-    ) -> None:
+    def __init__(self, client: S3Client, bucket: str, is_keepable: Callable[[Entry], bool]) -> None:
         self._client, self._bucket = client, bucket
-        self._beside, self._is_keepable = beside, is_keepable
+        self._is_keepable = is_keepable
         self._keys: set[bytes] = set()
 
     def run(self, source: BinaryIO) -> None:
-        """Replace everything in the bucket. Raises `Invalid` with nothing changed."""
-        if source.seekable():
-            self._from_twice(source)
-        else:
-            self._from_once(source)
+        """Replace everything in the bucket. `source` goes back to where it stands once. Raises
+        `Invalid` with nothing changed."""
+        self._fill(source)
         kept = delete_objects(self._client, self._bucket, lambda key: _brief(key) not in self._keys)
         if kept != len(self._keys):
             raise Unavailable("Not all objects arrived in the object storage. Try again.")
 
-    def _from_twice(self, source: BinaryIO) -> None:
+    def _fill(self, source: BinaryIO) -> None:
         begin = source.tell()
         with closing(ArchiveReader(source)) as archive:
             for _ in archive.members():
@@ -103,18 +90,7 @@ class Restore:
             source.seek(begin)
             with closing(ArchiveReader(source)) as again, _uploading() as submit:
                 for member, entry in zip(again.members(), archive.entries(), strict=False):
-                    self._upload(submit, member, self._bucket, entry.key, entry)
-
-    def _from_once(self, source: BinaryIO) -> None:
-        staging = self._beside()
-        with closing(ArchiveReader(source)) as archive:
-            with _uploading() as submit:
-                for member in archive.members():
-                    self._upload(submit, member, staging, str(member.number), None)
-            self._check(archive)
-            with _uploading() as submit:
-                for number, entry in enumerate(archive.entries()):
-                    submit(self._copy, staging, str(number), entry)
+                    self._upload(submit, member, entry)
 
     def _check(self, archive: ArchiveReader) -> None:
         """Note the keys, and refuse one that the server would change or not take."""
@@ -128,15 +104,8 @@ class Restore:
                 raise Invalid(f"“{entry.key[:80]}” is in the archive twice. Nothing was changed.")
             self._keys.add(_brief(entry.key))
 
-    def _upload(
-        self,
-        submit: Callable[..., None],
-        member: Member,
-        bucket: str,
-        key: str,
-        entry: Entry | None,
-    ) -> None:
-        more = _described(entry) if entry else {}
+    def _upload(self, submit: Callable[..., None], member: Member, entry: Entry) -> None:
+        bucket, key, more = self._bucket, entry.key, _described(entry)
         if member.size <= SMALL:
             body = member.content.read(SMALL)
             submit(self._client.put_object, Bucket=bucket, Key=key, Body=body, **more)
@@ -148,19 +117,6 @@ class Restore:
         config.max_in_memory_upload_chunks = 2
         content = cast(Any, member.content)
         self._client.upload_fileobj(content, bucket, key, ExtraArgs=more, Config=config)
-
-    def _copy(self, staging: str, name: str, entry: Entry) -> None:
-        more = {**_described(entry), "MetadataDirective": "REPLACE"}
-        source = {"Bucket": staging, "Key": name}
-        if entry.size == 0:
-            # A copy of one whose name ends in a slash made nothing (SeaweedFS 4.48).
-            self._client.put_object(Bucket=self._bucket, Key=entry.key, **_described(entry))
-        elif entry.size <= _COPIED_AT_ONCE:
-            copy: Any = self._client.copy_object
-            copy(Bucket=self._bucket, Key=entry.key, CopySource=source, **more)
-        else:
-            copy = self._client.copy
-            copy(source, self._bucket, entry.key, ExtraArgs=more)
 
 
 @contextmanager
