@@ -72,17 +72,20 @@ class Ground:
 
     def instance(self, content: Content, version: str = "") -> int:
         """A new, empty one; its number."""
+        number = self.ask_for(KINDS[content], version)
         with self.app.app_context():
-            with unit_of_work():
-                here = environment("test")
-                server = find_offer(here.region_id, KINDS[content], version)
-                assert server
-                wanted = NewService(server, f"B{next(_prefixes)}")
-                row = add_instance(here, wanted, user_of(ALICE))
-                begin_provisioning(row)
-                number = row.id
             provision(number)
         return number
+
+    def ask_for(self, kind: ServiceKind, version: str = "") -> int:
+        """One that a worker is to provision; its number."""
+        with self.app.app_context(), unit_of_work():
+            here = environment("test")
+            server = find_offer(here.region_id, kind, version)
+            assert server
+            row = add_instance(here, NewService(server, f"B{next(_prefixes)}"), user_of(ALICE))
+            begin_provisioning(row)
+            return row.id
 
     def facts(self, number: int) -> Facts:
         """Of an instance, with the address at which a worker reaches its server as `host`."""
