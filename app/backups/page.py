@@ -141,8 +141,8 @@ def load_downloads(user: User, backup: Backup) -> Mapping[int, Download]:
 
 
 @once_a_reading
-def environments_without_fresh(application_id: int) -> frozenset[int]:
-    """Those that are to be backed up daily and have no good backup of the last 26 hours."""
+def environments_without_fresh(*application_ids: int) -> frozenset[int]:
+    """Those of the applications that are to be backed up daily and have no good backup of the last 26 hours."""
     backed_up = select(ServiceInstance.environment_id).where(is_backed_up())
     fresh = select(Backup.id).where(
         Backup.environment_id == BackupSchedule.environment_id,
@@ -153,7 +153,7 @@ def environments_without_fresh(application_id: int) -> frozenset[int]:
         select(BackupSchedule.environment_id)
         .join(BackupSchedule.environment)
         .where(
-            Environment.application_id == application_id,
+            Environment.application_id.in_(application_ids),
             BackupSchedule.is_on,
             BackupSchedule.created_at < now() - FRESH,
             BackupSchedule.environment_id.in_(backed_up),

@@ -336,6 +336,7 @@ def test_an_editor_asks_those_who_may(panel: Panel, services: dict[str, str]) ->
 def test_what_is_missing_or_damaged_is_said_aloud(panel: Panel, services: dict[str, str]) -> None:
     uuid = take(panel, "live")
     alice, eve, bob = (panel.client_of(person) for person in (ALICE, EVE, BOB))
+    assert "no fresh backup" not in alice.get("/applications/").text
     assert "No fresh backup" not in alice.get("/applications/demo/").text
     with panel.work():
         long_ago = now() - datetime.timedelta(days=3)
@@ -343,6 +344,7 @@ def test_what_is_missing_or_damaged_is_said_aloud(panel: Panel, services: dict[s
         db.session.add(BackupSchedule(environment_id=live.id, created_at=long_ago))
         row = backup(uuid)
         row.created_at = long_ago
+    assert "no fresh backup" in alice.get("/applications/").text
     for client, path in ((alice, "/applications/demo/"), (bob, LIVE), (eve, SITE)):
         assert "No fresh backup" in client.get(path).text
     assert "No fresh backup" in eve.get("/sites/demo/").text
