@@ -53,7 +53,8 @@ def load_facts(run_id: int) -> RunFacts | None:
         network=network.name,
         limits=release.limits,
         command=tuple(shlex.split(row.command)),
-        environment=release.variables,
+        environment=release.environment,
+        files=release.files,
     )
     return RunFacts(
         id=row.id,

@@ -32,6 +32,8 @@ class ServiceUse:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Values to mask: those of its variables, and its credentials by themselves."""
+    certificate: str = ""
+    """PEM of its server, for one that nobody else vouches for."""
 
 
 def resolve_services(environment_ids: Sequence[int]) -> Mapping[int, tuple[ServiceUse, ...]]:
@@ -56,6 +58,7 @@ def use_of(row: ServiceInstance) -> ServiceUse:
         names=tuple(variables),
         variables=variables,
         secrets=tuple(dict.fromkeys([*variables.values(), *secret_facts(facts), row.password])),
+        certificate=facts.get("certificate", ""),
     )
 
 
@@ -102,6 +105,7 @@ class ReleasedService:
     prefix: str
     variables: tuple[str, ...]
     """Their names."""
+    certificate: str = ""
 
     @property
     def name(self) -> str:
@@ -111,7 +115,13 @@ class ReleasedService:
 def write_services(uses: Iterable[ServiceUse]) -> list[dict[str, Any]]:
     """JSON for `Release.services`."""
     return [
-        {"uuid": use.uuid, "kind": use.kind.value, "prefix": use.prefix, "variables": [*use.names]}
+        {
+            "uuid": use.uuid,
+            "kind": use.kind.value,
+            "prefix": use.prefix,
+            "variables": [*use.names],
+            **({"certificate": use.certificate} if use.certificate else {}),
+        }
         for use in uses
     ]
 
@@ -120,7 +130,11 @@ def read_services(rows: Iterable[Mapping[str, Any]]) -> tuple[ReleasedService, .
     """What `write_services` wrote."""
     return tuple(
         ReleasedService(
-            row["uuid"], ServiceKind(row["kind"]), row["prefix"], tuple(row["variables"])
+            row["uuid"],
+            ServiceKind(row["kind"]),
+            row["prefix"],
+            tuple(row["variables"]),
+            row.get("certificate", ""),
         )
         for row in rows
     )

@@ -151,6 +151,25 @@ def test_following_ends_when_it_is_removed(engine_case: EngineCase) -> None:
     assert list(lines) == []
 
 
+def test_files_are_there_when_it_starts(engine_case: EngineCase) -> None:
+    """For any user to read, whatever the image has at that place."""
+    path, script = "/etc/moonbase/told.txt", "cat /etc/moonbase/told.txt; ls -l /etc/moonbase"
+    command = engine_case.plays(
+        ("sh", "-c", script), ScriptedRun(("first", "zweite ü", "-rw-r--r-- 1 0 0 told.txt"))
+    )
+    files, lines = {path: "first\nzweite ü\n"}, list[str]()
+    spec = engine_case.spec("job", command, files=files, user="65534:65534")
+    result = engine_case.engine.run_command(spec, 30, lines.append, threading.Event())
+    assert result.exit_code == 0 and lines[:2] == ["first", "zweite ü"]
+    assert lines[-1].startswith("-rw-r--r--") and lines[-1].endswith("told.txt")
+    state = engine_case.engine.start_container(
+        engine_case.spec("web", ("sh", "-c", f"test -s {path} && sleep 300"), files=files)
+    )
+    assert state.running
+    after = engine_case.engine.inspect_container(state.name)
+    assert after and after.running
+
+
 @pytest.mark.parametrize("code", [0, 7])
 def test_a_command_passes_on_lines_and_code(engine_case: EngineCase, code: int) -> None:
     command = engine_case.plays(

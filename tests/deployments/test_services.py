@@ -211,6 +211,26 @@ def test_a_variable_of_people_wins(attached: tuple[Panel, str]) -> None:
     assert "DEFAULT_DATABASE_DSN" in release.variables
 
 
+def test_containers_trust_a_server_that_signs_for_itself(deployed: Panel) -> None:
+    """With the file and where it is; never instead of what people say."""
+    panel = deployed
+    storage = ServiceKind.OBJECT_STORAGE
+    panel.adapters.services.of(storage).certificate = "-----OURS-----"  # type: ignore[attr-defined]
+    uuid = add(panel, kind=storage)
+    with panel.work():
+        set_variable(environment(), "NODE_EXTRA_CA_CERTS", "/mine.pem", False, user_of(ALICE))
+    assert site.deploy(panel).status == "succeeded"
+    spec = panel.engine.specs[next(iter(site.containers(panel)[1]))]
+    path = spec.environment["AWS_CA_BUNDLE"]
+    assert spec.files[path].startswith("-----OURS-----\n")
+    assert "BEGIN CERTIFICATE" in spec.files[path]  # those of the world
+    assert spec.environment["NODE_EXTRA_CA_CERTS"] == "/mine.pem"
+    act(panel, "detach_instance", uuid)
+    assert site.deploy(panel).status == "succeeded"
+    spec = panel.engine.specs[next(iter(site.containers(panel)[1]))]
+    assert not spec.files and "AWS_CA_BUNDLE" not in spec.environment
+
+
 def test_rolling_back_brings_the_services_of_then(attached: tuple[Panel, str]) -> None:
     """States follow what runs; what people wished stays for the next deployment."""
     panel, old = attached

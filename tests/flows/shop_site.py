@@ -25,7 +25,7 @@ def told():
     query = {name: values[0] for name, values in parse_qs(address.query).items()}
     bucket, _, host = address.hostname.partition(".")
     port = f":{address.port}" if address.port else ""
-    return address, query, bucket, f"{query.get('scheme', 'https')}://{host}{port}"
+    return address, query, bucket, f"https://{host}{port}"  # as django-storage-url does
 
 def bucket():
     import boto3

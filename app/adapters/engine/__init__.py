@@ -63,6 +63,8 @@ class ContainerSpec:
     """Path in the container by the name of a volume that `ensure_volume` made."""
     user: str = ""
     """Whom it runs as; empty means the image's own."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Text by path, put in before it starts: for everybody to read, and nobody's to change."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,11 @@ The answers are plain JSON values as `POST /containers/create` and `/networks/cr
 
 from __future__ import annotations
 
+import io
 import ipaddress
+import tarfile
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from app.adapters.engine import ContainerSpec, NetworkSpec
@@ -73,6 +77,22 @@ def host_settings(spec: ContainerSpec, one_off: bool = False) -> dict[str, Any]:
             for path, name in spec.volumes.items()
         ]
     return settings
+
+
+def files_archive(files: Mapping[str, str]) -> bytes:
+    """A tar of these files by absolute path, with the folder of each: root's, readable by all."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for parent in dict.fromkeys(PurePosixPath(path).parent for path in files):
+            folder = tarfile.TarInfo(str(parent).lstrip("/"))
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(folder)
+        for path, text in files.items():
+            content = text.encode()
+            member = tarfile.TarInfo(path.lstrip("/"))
+            member.size, member.mode = len(content), 0o644
+            archive.addfile(member, io.BytesIO(content))
+    return made.getvalue()
 
 
 def network_settings(spec: NetworkSpec) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from app.adapters.engine.answers import (
     log_lines,
     program_places,
 )
-from app.adapters.engine.commands import container_settings
+from app.adapters.engine.commands import container_settings, files_archive
 from app.adapters.engine.execution import DockerExecution
 from app.adapters.engine.networks import DockerNetworks
 from app.adapters.engine.refusals import CONFLICT, GONE, label_filter, refuse_foreign, silent
@@ -70,6 +70,7 @@ class DockerEngine(DockerNetworks, DockerVolumes, DockerExecution):
             container = self._create(spec, one_off=False)
             with self._removed_on_error(container):
                 self._refuse_missing_program(container)
+                self._put_files(container, spec)
                 self._connection.api().start(container)
             return container_state(self._connection.api().inspect_container(container))
 
@@ -191,6 +192,7 @@ class DockerEngine(DockerNetworks, DockerVolumes, DockerExecution):
         try:
             with engine_errors():
                 self._refuse_missing_program(container)
+                self._put_files(container, spec)
                 # Attached before the start, so that the first line cannot be missed.
                 asked: dict[str, str | int] = {"stream": 1, "stdout": 1, "stderr": 1}
                 output = self._connection.ask("POST", f"/containers/{container}/attach", asked)
@@ -266,6 +268,10 @@ class DockerEngine(DockerNetworks, DockerVolumes, DockerExecution):
                 ).close()
                 return
         raise Invalid(f"The command “{program}” is not in the image.")
+
+    def _put_files(self, container: str, spec: ContainerSpec) -> None:
+        if spec.files:
+            self._connection.api().put_archive(container, "/", files_archive(spec.files))
 
     @contextmanager
     def _removed_on_error(self, container: str) -> Iterator[None]:

@@ -39,6 +39,9 @@ class FakeBackend:
     """Key of the instance, and the network."""
     failures: dict[str, str] = field(default_factory=dict)
 
+    certificate: str = ""
+    """Of its servers, for those that sign for themselves."""
+
     @property
     def content(self) -> Content | None:
         return CONTENTS.get(self.kind)
@@ -63,7 +66,8 @@ class FakeBackend:
         if server.key not in self.running:
             raise Unavailable("The server does not answer.")
         self.data.setdefault(order.key, {})
-        return {"key": order.key, "host": f"{self.kind}.example", "password": order.password}
+        facts = {"key": order.key, "host": f"{self.kind}.example", "password": order.password}
+        return facts | ({"certificate": self.certificate} if self.certificate else {})
 
     def attach(self, server: Server, facts: Facts, network: str) -> None:
         self._refuse("attach")

@@ -30,6 +30,7 @@ from app.routes.models import Endpoint
 from app.routes.queries import load_feed
 from app.runtime.processes import Process, read_processes
 from app.runtime.queries import Configuration, resolve_configuration
+from app.services.trust import trusted_files, trusting
 from app.services.uses import ReleasedService, read_services
 
 JOURNAL_PREFIX = "build-"
@@ -161,6 +162,16 @@ class RunnableRelease:
     limits: Limits
     hosts: tuple[str, ...]
     redirects: tuple[tuple[str, str, int], ...]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every container of it is told: the variables, and where certificates are."""
+        return trusting(one.certificate for one in self.services) | self.variables
+
+    @property
+    def files(self) -> dict[str, str]:
+        """What every container of it gets besides its image, by path."""
+        return trusted_files(one.certificate for one in self.services)
 
     @classmethod
     def of(cls, row: Release) -> RunnableRelease:

@@ -91,7 +91,8 @@ def worker_container(
         network=network,
         limits=release.limits,
         command=split_command(command, row.process),
-        environment=release.variables,
+        environment=release.environment,
+        files=release.files,
         restarts=True,
     )
 

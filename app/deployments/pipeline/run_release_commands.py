@@ -42,7 +42,8 @@ class RunReleaseCommands(Step):
             network=context.network.name if context.network else "",
             limits=release.limits,
             command=tuple(shlex.split(command)),
-            environment=release.variables,
+            environment=release.environment,
+            files=release.files,
         )
         seconds = context.installation.settings.times.release_command
         result = context.adapters.engine.run_command(

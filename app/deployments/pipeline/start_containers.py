@@ -95,7 +95,8 @@ def _check_programs(context: Context, network: NetworkSpec) -> None:
             network=network.name,
             limits=release.limits,
             command=split_command(process.command, process.name),
-            environment=release.variables,
+            environment=release.environment,
+            files=release.files,
         )
         try:
             context.adapters.engine.check_program(spec)
@@ -114,6 +115,7 @@ def web_container(
         network=network,
         limits=release.limits,
         address=row.address,
-        environment=release.variables,
+        environment=release.environment,
+        files=release.files,
         restarts=True,
     )
