@@ -18,7 +18,7 @@ stop: ## stop the panel, the ingress and the containers of all sites
 test: ## install what is missing, then lint and all tests
 	@setup/install.sh test
 	@$(MAKE) --no-print-directory lint
-	@$(PYTHON) -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
+	@$(PYTHON) -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadscope)
 
 lint: ## ruff, mypy --strict, import-linter, djlint
 	.venv/bin/ruff check .

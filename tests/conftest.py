@@ -15,7 +15,7 @@ from app.config import Settings
 from app.installation import Adapters
 from tests.panel import Panel, Person, copy_panel, make_template
 
-pytest_plugins = ["tests.engine.fixtures", "tests.house.postgresql"]
+pytest_plugins = ["tests.distribution", "tests.engine.fixtures", "tests.house.postgresql"]
 
 # Two shared cores: a slow moment is no flaw of the code. The same examples in each run, so that a
 # failure is the change's and not the day's.

@@ -28,6 +28,7 @@ from app.permissions import Permission
 from app.transactions import unit_of_work
 from app.web.access import requires
 from app.web.paging import paged
+from app.web.throttles import throttle_uploads
 
 blueprint = Blueprint("addons", __name__, url_prefix="/addons")
 
@@ -113,6 +114,7 @@ def upload(package_name: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<package_name>/upload/")
+@throttle_uploads
 @requires(Permission.ADDON_UPLOAD)
 def take(package_name: str) -> ResponseReturnValue:
     addon = load_addon(package_name)

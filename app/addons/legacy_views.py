@@ -27,6 +27,7 @@ from app.permissions import Permission
 from app.transactions import unit_of_work
 from app.web.access import public
 from app.web.draining import drain
+from app.web.throttles import throttle_uploads
 
 blueprint = Blueprint("legacy", __name__)
 
@@ -71,6 +72,7 @@ def register() -> ResponseReturnValue:
 
 
 @blueprint.post("/legacy/v3/addons/<uuid>/upload/")
+@throttle_uploads
 @public
 def upload(uuid: str) -> ResponseReturnValue:
     """Multipart, the archive in part `app`. Answers with a sentence, which is printed."""

@@ -75,9 +75,10 @@ def upload_version(addon: Addon, stream: IO[bytes], actor: User) -> AddonVersion
 
     Not to be called inside a unit of work: it opens its own after the sandbox has answered.
     Raises `Refused` (an `Invalid`) with all findings, `Conflict` when the same version arrives
-    twice at once, `Unavailable` when the sandbox does not answer. Nothing is left of what was
-    refused.
+    twice at once or the addon was deleted meanwhile, `Unavailable` when the sandbox does not
+    answer. Nothing is left of what was refused.
     """
+    number = addon.id
     with _received(addon, stream) as upload:
         if upload.inspected.is_refused:
             raise Refused(upload.inspected.findings)
@@ -87,7 +88,7 @@ def upload_version(addon: Addon, stream: IO[bytes], actor: User) -> AddonVersion
         kept: Path | None = None
         try:
             with unit_of_work():
-                version = _add_version(addon, upload, actor)
+                version = _add_version(_found_again(number), upload, actor)
                 kept = home / version.uuid
                 # Before the commit: whoever reads the row finds the files.
                 upload.folder.rename(kept)
@@ -216,6 +217,13 @@ def _take_out(package: Package, folder: Path) -> None:
             target.write(chunk)
     if hashed.hexdigest() != package.sha256:
         raise Refused([Finding("The archive was read twice and differed.", PACKAGE)])
+
+
+def _found_again(number: int) -> Addon:
+    addon = db.session.get(Addon, number, populate_existing=True)
+    if addon is None:
+        raise Conflict("This addon was deleted while its package was looked into.")
+    return addon
 
 
 def _add_version(addon: Addon, upload: Upload, actor: User) -> AddonVersion:

@@ -142,7 +142,8 @@ def load_downloads(user: User, backup: Backup) -> Mapping[int, Download]:
 
 @once_a_reading
 def environments_without_fresh(*application_ids: int) -> frozenset[int]:
-    """Those of the applications that are to be backed up daily and have no good backup of the last 26 hours."""
+    """Those of the applications that are to be backed up daily and have no good backup of the
+    last 26 hours."""
     backed_up = select(ServiceInstance.environment_id).where(is_backed_up())
     fresh = select(Backup.id).where(
         Backup.environment_id == BackupSchedule.environment_id,

@@ -14,6 +14,11 @@ def asking_person() -> str:
     return f"person:{number}" if number else f"address:{get_remote_address()}"
 
 
+throttle_uploads = limiter.shared_limit(
+    "20 per minute; 200 per hour", scope="addon-uploads", key_func=asking_person, methods=["POST"]
+)
+"""Of addon packages: each is unpacked and loaded in a sandbox, which takes seconds."""
+
 throttle_passwords = limiter.shared_limit(
     "8 per minute", scope="password-again", key_func=asking_person, methods=["POST"]
 )

@@ -64,6 +64,13 @@ def test_who_may_upload_sees_them_and_nobody_else(made: Panel, path: str) -> Non
         assert made.client_of(person).get(path).status_code == 404, person
 
 
+def test_uploads_of_one_person_are_limited(made: Panel) -> None:
+    alice, dora = made.client_of(ALICE), made.client_of(DORA)
+    codes = [alice.post(f"{HOME}upload/", data={}).status_code for _ in range(21)]
+    assert set(codes[:20]) == {200} and codes[20] == 429
+    assert dora.post(f"{HOME}upload/", data={}).status_code == 200
+
+
 def test_my_addons_are_those_one_works_on(made: Panel) -> None:
     alice, bob = (
         made.client_of(ALICE).get("/addons/").text,

@@ -304,6 +304,26 @@ def test_an_archive_that_is_too_large_is_not_read_to_its_end(panel: Panel) -> No
     assert left_behind(panel) == [".incoming"]
 
 
+def test_an_addon_that_is_deleted_meanwhile(panel: Panel) -> None:
+    """With its organisation, while the archive arrives."""
+
+    def delete() -> None:
+        with panel.work():
+            db.session.delete(addon())
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if not self.tell():
+                deleting = threading.Thread(target=delete)
+                deleting.start()
+                deleting.join()
+            return super().read(size)
+
+    with panel.reading(), pytest.raises(Conflict, match="was deleted while"):
+        upload_version(addon(), Slow(archive()), user_of(ALICE))
+    assert left_behind(panel) == [".incoming"]
+
+
 def test_nobody_to_ask(panel: Panel) -> None:
     panel.queue.is_down = True
     with pytest.raises(Unavailable):

@@ -16,7 +16,7 @@ from tests.flows.running_panel import RunningPanel
 DYING_WORKER = (sys.executable, "-m", "tests.flows.dying_worker")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def name_server() -> Iterator[NameServer]:
     """Whom the shared installation asks about names; it knows what tests tell it."""
     server = NameServer()
@@ -24,7 +24,7 @@ def name_server() -> Iterator[NameServer]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def panel(
     private_engine: PrivateEngine,
     static_base_image: str,
@@ -43,7 +43,7 @@ def panel(
         running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fault_panel(
     private_engine: PrivateEngine, static_base_image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningPanel]:
@@ -56,7 +56,7 @@ def fault_panel(
         running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fault_site(fault_panel: RunningPanel) -> PacedSite:
     """The site that visitors ask while things break around it."""
     return PacedSite(fault_panel, "fault").create()
