@@ -49,8 +49,8 @@ def bad(
     python_base_image: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningPanel]:
-    """An installation whose builds may take 8 s, with a site that serves."""
-    times = {**SHORT_TIMES, "BUILD": "8", "RELEASE_COMMAND": "3"}
+    """An installation whose builds may take 15 s, with a site that serves."""
+    times = {**SHORT_TIMES, "BUILD": "15", "RELEASE_COMMAND": "3"}
     folder = tmp_path_factory.mktemp("bad")
     running = RunningPanel(folder, private_engine.socket, private_engine.pool, times=times)
     try:

@@ -33,7 +33,7 @@ def test_runs_outlive_who_runs_them(panel: RunningPanel) -> None:
     wait_for(lambda: _run(panel, uuid).status.is_final, 15, "nobody goes on watching")
     run = _run(panel, uuid)
     assert (run.status, run.exit_code) == (RunStatus.SUCCEEDED, 0), run.sentence
-    assert 2 <= (run.seconds or 0) < 3  # as the engine saw it, not as somebody watched it
+    assert 1.9 < (run.seconds or 0) < 3  # as the engine saw it, not as somebody watched it
     assert _output(panel, uuid) == "begins\nends\n"
 
     _make_due(panel)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import pytest
 
 from app.adapters.engine import (
+    LABEL_ENVIRONMENT,
     LABEL_INSTALLATION,
     LABEL_PROCESS,
     LABEL_ROLE,
@@ -98,8 +99,8 @@ def until(is_so: Callable[[], object], seconds: float = 10) -> None:
         time.sleep(0.05)
 
 
-def worker(engine: DockerEngine) -> ContainerState:
-    (state,) = engine.list_containers({LABEL_ROLE: "worker"})
+def worker(engine: DockerEngine, environment_uuid: str) -> ContainerState:
+    (state,) = engine.list_containers({LABEL_ENVIRONMENT: environment_uuid, LABEL_ROLE: "worker"})
     return state
 
 
@@ -115,7 +116,7 @@ def test_a_worker_prints_dies_comes_back_and_is_replaced(real: tuple[Panel, Dock
     threading.Thread(target=observer.watch_events, daemon=True).start()
     row = site.deploy(panel)
     assert (row.status, row.warning) == ("succeeded", ""), site.log_of(panel, row)
-    first = worker(engine)
+    first = worker(engine, uuid)
     assert first.running and first.address and first.labels[LABEL_PROCESS] == "queue"
 
     def log() -> str:
@@ -127,7 +128,7 @@ def test_a_worker_prints_dies_comes_back_and_is_replaced(real: tuple[Panel, Dock
 
     # Killed inside: the engine starts it again by itself, and the panel says so.
     assert engine.execute(first.name, ("sh", "-c", "kill -9 $(cat /tmp/pid)"), {}, 5).exit_code == 0
-    until(lambda: worker(engine).restart_count == 1 and worker(engine).running)
+    until(lambda: worker(engine, uuid).restart_count == 1 and worker(engine, uuid).running)
     until(lambda: log().count("queue-1 | born") == 2)
     observer.report(Reporter("observer"), Reporter("engine", LOCAL))
     with panel.reading():
@@ -142,7 +143,7 @@ def test_a_worker_prints_dies_comes_back_and_is_replaced(real: tuple[Panel, Dock
     # Replaced by a deployment: the old one has ended before the new one begins.
     site.commit(panel, "FROM base:1\nEXPOSE 80\n")
     assert site.deploy(panel).status == "succeeded"
-    second = worker(engine)
+    second = worker(engine, uuid)
     assert second.running and second.name != first.name
     until(lambda: any(e.container == second.name and e.action == "start" for e in events))
     died = max(e.at for e in events if e.container == first.name and e.action == "die")
@@ -156,8 +157,8 @@ def test_a_worker_prints_dies_comes_back_and_is_replaced(real: tuple[Panel, Dock
     site.commit(panel, "FROM base:1\nEXPOSE 80\n")
     failed = site.deploy(panel)
     assert failed.status == "failed" and "“no-such-program” is not in the image" in failed.sentence
-    assert worker(engine).id == second.id
-    assert not engine.list_containers({LABEL_ROLE: "command"})
+    assert worker(engine, uuid).id == second.id
+    assert not engine.list_containers({LABEL_ENVIRONMENT: uuid, LABEL_ROLE: "command"})
 
     # In the trash it is asked to end.
     with panel.work():
@@ -165,7 +166,7 @@ def test_a_worker_prints_dies_comes_back_and_is_replaced(real: tuple[Panel, Dock
         assert number
     with panel.reading():
         reconcile(installation())
-    assert engine.list_containers({LABEL_ROLE: "worker"}) == []
+    assert not engine.list_containers({LABEL_ENVIRONMENT: uuid, LABEL_ROLE: "worker"})
 
 
 def _collect(engine: DockerEngine, events: list[EngineEvent]) -> None:
