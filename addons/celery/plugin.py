@@ -20,7 +20,7 @@ from app.addons.api import (
 )
 
 FILES = Path(__file__).parent / "site-files"
-MANAGED = ("site_settings.py", "worker.py")
+MANAGED = ("apps.py", "site_settings.py", "worker.py")
 COMMAND = "celery --app addons.celery.worker"
 
 

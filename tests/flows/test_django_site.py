@@ -8,6 +8,7 @@ import tarfile
 import urllib.request
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -22,9 +23,11 @@ from app.deployments.queries import find_current
 from app.environments.queries import find_environment
 from app.extensions import db
 from app.installation import installation
+from app.logs.queries import log_store
 from app.organisations.queries import list_organisations
 from app.transactions import unit_of_work
-from tests.flows.running_panel import OWNER, RunningPanel
+from tests.flows.running_panel import OWNER, RunningPanel, wait_for
+from tests.flows.steered import share_packages
 
 NAME, VERSION = "greeting-box", "1.2"
 PASSWORD = "squeamish ossifrage"
@@ -38,6 +41,8 @@ class Form(forms.BaseForm):
     def to_settings(self, data, settings):
         settings["GREETING"] = data["greeting"]
         settings["ADDON_URLS"].append("greeting_box.urls")
+        ticks = {"task": "greeting_box.tasks.greet", "schedule": 1.0, "args": ["the clock"]}
+        settings["CELERY_BEAT_SCHEDULE"] = {"tick": ticks}
         return settings
 """
 PACKAGE = {
@@ -52,7 +57,26 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.urls import path
 
-urlpatterns = [path("greeting/", lambda request: HttpResponse(settings.GREETING))]
+
+def later(request):
+    from greeting_box.tasks import greet
+
+    greet.delay("Ada")
+    return HttpResponse("later")
+
+
+urlpatterns = [
+    path("greeting/", lambda request: HttpResponse(settings.GREETING)),
+    path("later/", later),
+]
+""",
+    "greeting_box/tasks.py": """
+from celery import shared_task
+
+
+@shared_task
+def greet(name):
+    print(f"greeting {name} in the background", flush=True)
 """,
 }
 """A package of the older kind, as people upload it."""
@@ -143,8 +167,30 @@ def deployed(panel: RunningPanel, slug: str) -> Deployment:
     return done
 
 
+def works_in_the_background(panel: RunningPanel, environment: str) -> None:
+    """What the site asks for and what the clock starts is done by Celery's worker."""
+    assert panel.get("garden", environment, "/later/").body == "later"
+    with panel.app.app_context():
+        application = find_application("garden")
+        found = find_environment(application.id, environment) if application else None
+        assert found
+        uuid = found.uuid
+
+    def printed() -> str:
+        with panel.app.app_context():
+            return log_store().runtime(uuid).read_all()
+
+    for name in ("Ada", "the clock"):
+        words = f"greeting {name} in the background"
+        wait_for(lambda words=words: words in printed(), 30, printed())
+
+
+@pytest.mark.timeout(420)  # three builds with packages, and a broker's image
 @pytest.mark.usefixtures("python_base_image")
-def test_an_empty_application_becomes_a_django_site(panel: RunningPanel) -> None:
+def test_an_empty_application_becomes_a_django_site(
+    panel: RunningPanel, package_cache: Path
+) -> None:
+    share_packages(panel, package_cache)
     plugin = find_plugin("django")
     assert plugin
     publish_sample(panel)
@@ -171,14 +217,18 @@ def test_an_empty_application_becomes_a_django_site(panel: RunningPanel) -> None
         assert release.contributions["addons"] == {"django": "1.0", NAME: VERSION}
 
     save(panel, "garden", NAME, {"greeting": "Good evening"})
-    words = {"user": "gardener", "place": "all", "open_paths": "/greeting/\n/health/"}
+    words = {"user": "gardener", "place": "all", "open_paths": "/greeting/\n/later/\n/health/"}
     install(panel, "garden", "basic-auth", words, {"password": PASSWORD})
-    deployed(panel, "garden")
+    install(panel, "garden", "celery", {"concurrency": 1, "has_beat": True, "task_minutes": 1})
+    log = panel.log(deployed(panel, "garden").uuid)
+    assert "RabbitMQ" in log
+    works_in_the_background(panel, "test")
     assert panel.get("garden", "test", "/greeting/").body == "Good evening"
     assert panel.get("garden", "test").status == 401
     assert "<h1>The garden</h1>" in asked_with_password(panel, "gardener", PASSWORD)
 
-    live = panel.deploy("garden", "live", seconds=60)
+    live = panel.deploy("garden", "live", seconds=90)
     assert "exists already" in panel.log(live.uuid)
     assert panel.get("garden", "live", "/greeting/").body == "Good evening"
+    works_in_the_background(panel, "live")
     assert PASSWORD not in panel.log(live.uuid)

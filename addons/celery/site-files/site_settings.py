@@ -4,6 +4,7 @@ import os
 
 
 def to_settings(data, settings):
+    settings.setdefault("INSTALLED_APPS", []).append("addons.celery")
     broker = os.environ.get("DEFAULT_AMQP_BROKER_URL") or os.environ.get("BROKER_URL")
     settings.update(
         CELERY_BROKER_URL=broker or "memory://",

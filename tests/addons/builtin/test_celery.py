@@ -23,7 +23,8 @@ def test_the_clock_can_be_left_out() -> None:
 
 def test_its_files_are_where_the_command_looks() -> None:
     paths = [file.path for file in contribution_of("celery").files]
-    assert paths == ["addons/celery/site_settings.py", "addons/celery/worker.py"]
+    names = ("apps.py", "site_settings.py", "worker.py")
+    assert paths == [f"addons/celery/{name}" for name in names]
     assert "--app addons.celery.worker" in contribution_of("celery").processes[0].command
 
 
@@ -38,3 +39,4 @@ def test_without_a_broker_tasks_run_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert found["CELERY_BROKER_URL"] == "amqp://broker"
     assert found["CELERY_TASK_TIME_LIMIT"] == 120
     assert found["CELERY_TIMEZONE"] == "Europe/Zurich"
+    assert found["INSTALLED_APPS"] == ["addons.celery"]  # else web processes know no broker
