@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 purpose=${1:-run}
 
 packages="git python3-venv docker.io iptables busybox-static util-linux bubblewrap"
-[ "$purpose" = run ] || packages="$packages chromium iproute2 openssh-client postgresql debootstrap"
+[ "$purpose" = run ] || packages="$packages chromium-headless-shell iproute2 openssh-client postgresql debootstrap"
 
 is_installed() {
     dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^ii'
@@ -17,7 +17,7 @@ is_there() { # what another source may have brought as well
     case $1 in
     bubblewrap) command -v bwrap ;;
     docker.io) command -v dockerd || test -S /var/run/docker.sock ;;
-    chromium) test -x /usr/bin/chromium ;;
+    chromium-headless-shell) test -x /usr/bin/chromium ;;
     postgresql) ls /usr/lib/postgresql/*/bin/postgres ;;
     *) return 1 ;;
     esac >/dev/null 2>&1

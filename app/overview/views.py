@@ -8,7 +8,6 @@ from sqlalchemy import text
 
 from app.accounts.access import signed_in
 from app.applications.queries import list_closed_organisations, work_of
-from app.backups.page import environments_without_fresh
 from app.deployments.cards import load_cards
 from app.extensions import db
 from app.organisations.queries import list_organisations
@@ -40,7 +39,6 @@ def applications() -> ResponseReturnValue:
         "overview/applications.html",
         page=page,
         cards=load_cards(page.rows),
-        unsaved=environments_without_fresh(*(row.id for row in page.rows)),
         counts=count_states(user),
         organisations=list_organisations(user),
         closed=list_closed_organisations(user),

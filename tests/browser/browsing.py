@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Page
@@ -9,7 +10,8 @@ from playwright.sync_api import ConsoleMessage, Page
 from tests.browser.panel import PASSWORD, Panel
 
 CHROMIUM: dict[str, Any] = {
-    "executable_path": "/usr/bin/chromium",
+    # The shell starts without a desktop's browser around the page, with a fifth less work.
+    "executable_path": shutil.which("chromium-headless-shell") or "/usr/bin/chromium",
     "args": [
         "--no-sandbox",
         "--disable-dev-shm-usage",

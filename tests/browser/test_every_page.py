@@ -79,6 +79,7 @@ def seen(browser: Browser, office: Office) -> Iterator[Seen]:
     panel, agency = office
     seen = Seen()
     with browser.new_context(reduced_motion="reduce") as context:
+        context.add_init_script(path=AXE)
         page = context.new_page()
         listen(page, seen.complaints)
         for name, path in SIGNED_OUT.items():

@@ -49,8 +49,8 @@ def bad(
     python_base_image: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningPanel]:
-    """An installation whose builds may take 15 s, with a site that serves."""
-    times = {**SHORT_TIMES, "BUILD": "15", "RELEASE_COMMAND": "3"}
+    """An installation whose builds may take 10 s, with a site that serves."""
+    times = {**SHORT_TIMES, "BUILD": "10", "RELEASE_COMMAND": "3"}
     folder = tmp_path_factory.mktemp("bad")
     running = RunningPanel(folder, private_engine.socket, private_engine.pool, times=times)
     try:
@@ -136,7 +136,8 @@ def test_a_slow_start_within_the_limit_is_fine(bad: RunningPanel) -> None:
 
 def test_200_mb_of_build_output_leave_a_log_of_20_mb(bad: RunningPanel) -> None:
     bad.create_application("noisy")
-    noise = "FROM moonbase/static:1\nRUN yes 'a line of noise' | head -c 200000000\nEXPOSE 80\n"
+    line = "noise " * 150
+    noise = f"FROM moonbase/static:1\nRUN yes '{line}' | head -c 200000000\nEXPOSE 80\n"
     bad.push("noisy", {"Dockerfile": noise})
     done = bad.deploy("noisy", seconds=120)
     log = bad.log(done.uuid)

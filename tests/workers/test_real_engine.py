@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import shlex
 import threading
@@ -27,6 +28,7 @@ from app.adapters.image_builder import BuildRequest
 from app.config import Times
 from app.deployments.models import WorkerContainer
 from app.deployments.reconcile import reconcile
+from app.errors import Unavailable
 from app.extensions import db, now
 from app.installation import EXTENSION, Installation, installation
 from app.logs.queries import log_store
@@ -127,7 +129,8 @@ def test_a_worker_prints_dies_comes_back_and_is_replaced(real: tuple[Panel, Dock
     until(lambda: "queue-1 | works" in log())
 
     # Killed inside: the engine starts it again by itself, and the panel says so.
-    assert engine.execute(first.name, ("sh", "-c", "kill -9 $(cat /tmp/pid)"), {}, 5).exit_code == 0
+    with contextlib.suppress(Unavailable):  # the command dies of it as well
+        engine.execute(first.name, ("sh", "-c", "kill -9 $(cat /tmp/pid)"), {}, 5)
     until(lambda: worker(engine, uuid).restart_count == 1 and worker(engine, uuid).running)
     until(lambda: log().count("queue-1 | born") == 2)
     observer.report(Reporter("observer"), Reporter("engine", LOCAL))

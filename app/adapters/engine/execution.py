@@ -185,7 +185,12 @@ class _Run:
             stream=True,
             timeout=(ANSWER_SECONDS, ANSWER_SECONDS),
         )
-        api._raise_for_status(response)  # type: ignore[attr-defined]
+        try:
+            api._raise_for_status(response)  # type: ignore[attr-defined]
+        except APIError as error:
+            if error.status_code in (GONE, CONFLICT):  # it ended since it was looked at
+                raise Unavailable(ENDED) from error
+            raise
         return response
 
     def _read(self, sink: BinaryIO | None) -> str:
