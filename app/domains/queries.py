@@ -124,6 +124,8 @@ def primary_hosts(environment_ids: Sequence[int]) -> Mapping[int, str]:
 class Addresses:
     """What an environment answers to from its next deployment on."""
 
+    domains: Sequence[Domain]
+    """All of it: proved, the platform's first."""
     hosts: Sequence[str]
     """Where the site itself answers: the platform's first, then the primary, then the others in
     the order they came."""
@@ -165,6 +167,7 @@ def _addresses(rows: Sequence[Domain]) -> Addresses:
     redirects = [row.host for row in rows if row.kind == DomainKind.REDIRECT]
     aliases = [row.host for row in rows if row.host not in (shown, *redirects)]
     return Addresses(
+        domains=rows,
         hosts=[row.host for row in rows if not _is_answered_by_platform(row)],
         redirects=[
             (row.host, shown, int(row.redirect_by)) for row in rows if _is_answered_by_platform(row)

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from app.applications.models import Application
 from app.deployments.cards import Card, load_cards, load_cards_to_compare
 from app.deployments.models import Release
-from app.domains.models import DomainKind
-from app.domains.queries import list_domains
+from app.domains.models import Domain, DomainKind
+from app.domains.queries import resolve_addresses
 from app.extensions import db
 from app.installation import installation
 
@@ -23,6 +23,8 @@ class Site:
 
     application: Application
     live: Card | None
+    domains: Sequence[Domain] = ()
+    """Proved ones of the live site, the platform's first; looked up for a page of its own."""
 
     @property
     def is_live(self) -> bool:
@@ -47,7 +49,10 @@ def load_sites(applications: Sequence[Application]) -> list[Site]:
 def load_site(application: Application) -> Site:
     """One for its own page, which compares as well."""
     cards = load_cards_to_compare(application)
-    return Site(application, next((card for card in cards if card.environment.is_live), None))
+    live = next((card for card in cards if card.environment.is_live), None)
+    # As the comparison asks, which has the answer already.
+    addresses = resolve_addresses([card.environment.id for card in cards])
+    return Site(application, live, addresses[live.environment.id].domains if live else ())
 
 
 def live_since(site: Site) -> datetime.datetime | None:
@@ -75,7 +80,7 @@ def addresses_of(site: Site) -> list[Address]:
     if site.live is None:
         return []
     shown = site.live.host
-    rows = [row for row in list_domains(site.live.environment.id) if row.proved_at is not None]
+    rows = list(site.domains)
     if site.live.current:
         release = site.live.current.release
         served = {shown, *release.hosts, *(host for host, *_ in release.redirects)}

@@ -125,7 +125,9 @@ def _is_in(application_id: int, change: AddonChange, commit: str | None) -> bool
 
 
 def cards_of(rows: Sequence[InstalledAddon], places: Places) -> list[AddonCard]:
-    """In the order of `rows`; two queries for any number of them."""
+    """In the order of `rows`; two queries for any number of them, and none for none."""
+    if not rows:
+        return []
     changes = newest_changes([row.id for row in rows])
     updates = find_updates(rows)
     cards = []
