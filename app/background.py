@@ -68,8 +68,8 @@ def real_adapters(settings: Settings) -> Adapters:
 
 
 class RealAdapters:
-    """Each is made when it is first asked for, and its library loaded only then: the scheduler
-    never loads Docker's, nor the observer Git's."""
+    """Each is made when it is first asked for, and its library loaded only then: the web server
+    never loads Docker's."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

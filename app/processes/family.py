@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from sqlalchemy.orm import configure_mappers
 
+from app.background import RealAdapters
 from app.config import Settings
 from app.processes.accounts import ROOT_ONLY, Accounts, become, set_parent_death_signal
 from app.processes.programs import Program, panel_programs
@@ -63,6 +64,8 @@ def main(names: list[str]) -> int:
     programs = [row for row in panel_programs(settings) if row.name in names and row.module]
     for program in programs:
         importlib.import_module(program.module)
+    # Most of them talk to the engine and to Git, by libraries that are loaded when first used.
+    RealAdapters(settings).load()
     configure_mappers()
     gc.collect()
     gc.freeze()  # the collector does not write into what the children share
