@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.backups.models import BackupOrigin, BackupTier
-from app.backups.retention import Kept, Policy, plan_retention
+from app.backups.models import Backup, BackupOrigin, BackupTier, WorkStatus
+from app.backups.operations import begin_backup
+from app.backups.retention import Kept, Policy, apply_retention, plan_retention
 from app.backups.upkeep import last_due
+from app.extensions import db, now
+from tests.panel import Panel, environment
 
 ZURICH = zoneinfo.ZoneInfo("Europe/Zurich")
 START = datetime.datetime(2027, 3, 1, 2, tzinfo=datetime.UTC)
@@ -201,3 +204,18 @@ def test_a_day_has_one_hour_of_each_also_when_the_clock_changes() -> None:
     found = {last_due(2, "Europe/Zurich", moment) for moment in moments}
     assert len({due.astimezone(ZURICH).date() for due in found}) == len(found)
     assert DAYS <= len(found) <= DAYS + 1
+
+
+def test_one_that_could_not_be_restored_pushes_out_nothing(panel: Panel) -> None:
+    """Eight younger ones whose proof failed, of which seven would fill the days."""
+    with panel.work():
+        here = environment()
+        for days in range(9, 0, -1):
+            moment = now() - days * DAY
+            row = begin_backup(here, [], BackupOrigin.SCHEDULED, None)
+            row.status, row.started_at = WorkStatus.SUCCEEDED, moment
+            row.proof_failed_at = moment if days < 9 else None
+        apply_retention(here.id)
+    with panel.reading():
+        rows = db.session.scalars(db.select(Backup).order_by(Backup.started_at)).all()
+        assert rows[0].tier == BackupTier.DAILY and rows[0].deletion_began_at is None
