@@ -127,7 +127,9 @@ def test_it_forgets_the_oldest_when_it_is_full_and_says_what_it_uses(
     for number in range(100):
         site.set(f"page-{number}", b"x" * 1024**2)
     assert site.get("page-99") is not None
-    assert site.get("page-0") is None
+    gone = [number for number in range(100) if not site.exists(f"page-{number}")]
+    # It looks at a few at a time, and lets the oldest of these go.
+    assert len(gone) > 30 and sum(gone) / len(gone) < 50
     usage = backend.usage(server, facts)
     assert usage.bytes is not None
     assert 40 * 1024**2 < usage.bytes <= 64 * 1024**2

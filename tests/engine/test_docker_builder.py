@@ -21,11 +21,24 @@ from app.adapters.image_builder import BuildCancelled, BuildFailed, BuildTimedOu
 from app.adapters.image_builder.build_cgroup import build_cgroup
 from app.adapters.image_builder.docker import DockerImageBuilder
 from app.errors import Unavailable
+from base_images.making import ensure
 from tests.contracts.engine_fixtures import LIMITS, BuilderCase
 from tests.contracts.test_image_builder import build, context
 from tests.engine.private_engine import PrivateEngine
 
 OWN_GROUPS = f"moonbase-build-{os.getpid()}-*"  # other builds may run beside
+
+
+@pytest.fixture(scope="module")
+def private_engine() -> Iterator[PrivateEngine]:
+    """Not the one all tests share: everything that is on it is counted here."""
+    with PrivateEngine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def static_base_image(private_engine: PrivateEngine, package_cache: Path) -> str:
+    return ensure(["static"], private_engine.client().api, package_cache)["static"]
 
 
 @pytest.fixture
