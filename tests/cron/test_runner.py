@@ -164,6 +164,7 @@ def test_places_are_given_in_the_order_things_were_due(panel: Panel) -> None:
     due(panel)
     with running(panel, places=2) as rounds:
         first, _, _ = rounds.until("running", "running", "waiting")
+        wait_for(lambda: jobs.runs(panel)[0].started_at, 5)  # the row is written before
         panel.engine.crash(name_of(first.uuid), 0)
         rounds.until("succeeded", "running", "running")
 
