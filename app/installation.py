@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -73,3 +76,18 @@ class Installation:
 def installation() -> Installation:
     """The one of the present app."""
     return cast(Installation, current_app.extensions[EXTENSION])
+
+
+@contextmanager
+def alone_with(what: str, waits: bool = True) -> Iterator[bool]:
+    """Hold a lock of this machine's engine, e.g. of the server that is being started; a process
+    that dies lets go of it. Without `waits`, gives False at once when another process has it."""
+    path = installation().settings.data_dir / "tmp" / f"{what}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

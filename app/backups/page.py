@@ -7,30 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from app.accounts.models import User
 from app.adapters.services import Content
-from app.backups.content import CONTENT_OF, is_backed_up
+from app.backups.content import CONTENT_OF
 from app.backups.models import (
     Backup,
     BackupPart,
-    BackupSchedule,
     Download,
     Restoration,
     WorkStatus,
 )
 from app.backups.queries import (
     ACTIVE,
-    FRESH,
-    is_good,
     list_downloads,
     list_restorable_targets,
 )
 from app.environments.models import Environment
-from app.extensions import db, now
-from app.services.models import TITLES, ServiceInstance
-from app.transactions import once_a_reading
+from app.extensions import now
+from app.services.models import TITLES
 
 
 @dataclass(frozen=True)
@@ -138,30 +133,6 @@ def load_downloads(user: User, backup: Backup) -> Mapping[int, Download]:
     """The newest download of each part that the person asked for, by part."""
     rows = list_downloads(user.id, [part.id for part in backup.parts])
     return {row.part_id: row for row in reversed(rows)}
-
-
-@once_a_reading
-def environments_without_fresh(*application_ids: int) -> frozenset[int]:
-    """Those of the applications that are to be backed up daily and have no good backup of the
-    last 26 hours."""
-    backed_up = select(ServiceInstance.environment_id).where(is_backed_up())
-    fresh = select(Backup.id).where(
-        Backup.environment_id == BackupSchedule.environment_id,
-        is_good(),
-        Backup.created_at >= now() - FRESH,
-    )
-    found = db.session.scalars(
-        select(BackupSchedule.environment_id)
-        .join(BackupSchedule.environment)
-        .where(
-            Environment.application_id.in_(application_ids),
-            BackupSchedule.is_on,
-            BackupSchedule.created_at < now() - FRESH,
-            BackupSchedule.environment_id.in_(backed_up),
-            ~fresh.exists(),
-        )
-    )
-    return frozenset(found)
 
 
 def is_busy(rows: Sequence[Row], restorations: Sequence[Restoration]) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from app.accounts.models import User
 from app.adapters.services import Content
 from app.applications.queries import list_restorable
-from app.backups.content import list_backed_up
+from app.backups.content import is_backed_up
 from app.backups.models import (
     Backup,
     BackupOrigin,
@@ -119,18 +119,28 @@ def find_schedule(environment_id: int) -> BackupSchedule | None:
     )
 
 
-def is_fresh_missing(environment_id: int) -> bool:
-    """Whether an environment that is to be backed up daily has no good backup of the last 26
-    hours. Not in its first 26 hours."""
-    schedule = find_schedule(environment_id)
-    if schedule is None or not schedule.is_on or not list_backed_up(environment_id):
-        return False
-    return schedule.created_at < now() - FRESH and not _has_fresh(environment_id)
-
-
-def _has_fresh(environment_id: int) -> bool:
-    found = find_newest_good(environment_id)
-    return found is not None and found.created_at >= now() - FRESH
+@once_a_reading
+def environments_without_fresh(*application_ids: int) -> frozenset[int]:
+    """Those of the applications that are to be backed up daily and have no good backup of the
+    last 26 hours. Not in their first 26 hours."""
+    backed_up = select(ServiceInstance.environment_id).where(is_backed_up())
+    fresh = select(Backup.id).where(
+        Backup.environment_id == BackupSchedule.environment_id,
+        is_good(),
+        Backup.created_at >= now() - FRESH,
+    )
+    found = db.session.scalars(
+        select(BackupSchedule.environment_id)
+        .join(BackupSchedule.environment)
+        .where(
+            Environment.application_id.in_(application_ids),
+            BackupSchedule.is_on,
+            BackupSchedule.created_at < now() - FRESH,
+            BackupSchedule.environment_id.in_(backed_up),
+            ~fresh.exists(),
+        )
+    )
+    return frozenset(found)
 
 
 def list_restorations(environment_id: int) -> Select[Restoration]:

@@ -84,7 +84,7 @@ def _page(environment: Environment, form: AskForm) -> ResponseReturnValue:
         has_data=bool(list_backed_up(environment.id)),
         newest=queries.find_newest_good(environment.id),
         proved=queries.find_newest_proved(environment.id),
-        is_missing=queries.is_fresh_missing(environment.id),
+        is_missing=environment.id in queries.environments_without_fresh(environment.application_id),
         is_busy=is_busy(rows, restorations),
         form=form,
     )

@@ -19,7 +19,6 @@ from app.backups.models import Backup
 from app.backups.page import (
     Row,
     counted,
-    environments_without_fresh,
     is_busy,
     load_downloads,
     part_name,
@@ -43,7 +42,7 @@ RESTORATIONS_SHOWN = 10
 @blueprint.record_once
 def tell_templates(state: BlueprintSetupState) -> None:
     """For cards of other rooms: which environments of an application miss a fresh backup."""
-    known = {"environments_without_fresh_backup": environments_without_fresh}
+    known = {"environments_without_fresh_backup": queries.environments_without_fresh}
     state.app.jinja_env.globals.update(known)
 
 
@@ -174,7 +173,7 @@ def _page(
         instances=list_backed_up(environment.id),
         newest=queries.find_newest_good(environment.id),
         proved=queries.find_newest_proved(environment.id),
-        is_missing=queries.is_fresh_missing(environment.id),
+        is_missing=environment.id in queries.environments_without_fresh(environment.application_id),
         schedule=queries.find_schedule(environment.id),
         zones=sorted(zoneinfo.available_timezones()),
         is_busy=is_busy(rows, restorations),

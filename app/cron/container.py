@@ -46,15 +46,11 @@ def load_facts(run_id: int) -> RunFacts | None:
     release = RunnableRelease.of(db.session.get_one(Release, row.release_id))
     epoch = load_feed().epoch
     network = network_spec(epoch, environment.uuid, subnet.cidr)
-    spec = ContainerSpec(
+    spec = release.container(
         name=name_of(row.uuid),
-        image=release.image,
-        labels=environment_labels(epoch, environment.uuid) | {LABEL_ROLE: ROLE_CRON},
         network=network.name,
-        limits=release.limits,
+        labels=environment_labels(epoch, environment.uuid) | {LABEL_ROLE: ROLE_CRON},
         command=tuple(shlex.split(row.command)),
-        environment=release.environment,
-        files=release.files,
     )
     return RunFacts(
         id=row.id,

@@ -35,10 +35,9 @@ from app.environments.models import Environment
 from app.environments.queries import is_in_use
 from app.errors import PanelError
 from app.extensions import db
-from app.installation import Installation
+from app.installation import Installation, alone_with
 from app.regions.queries import find_subnet
 from app.routes.queries import load_feed
-from app.services.lease import alone_with
 from app.services.provisioning import network_name
 
 logger = logging.getLogger(__name__)

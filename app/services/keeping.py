@@ -9,9 +9,8 @@ from itertools import groupby
 from app.adapters.services import Server, Usage
 from app.errors import PanelError
 from app.extensions import db, now
-from app.installation import installation
+from app.installation import alone_with, installation
 from app.services import queries
-from app.services.lease import alone_with
 from app.services.models import ServiceInstance, ServiceState
 from app.services.provisioning import Made, made_of, network_name, start
 from app.transactions import end_reading, unit_of_work

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import fcntl
 import logging
 import secrets
 import threading
@@ -82,18 +81,3 @@ def _keep(engine: Engine, instance_id: int, token: str, stop: threading.Event, b
                 connection.commit()
         except SQLAlchemyError:
             logger.warning("the heartbeat of service %s could not be written", instance_id)
-
-
-@contextmanager
-def alone_with(what: str, waits: bool = True) -> Iterator[bool]:
-    """Hold a lock of this machine's engine, e.g. of the server that is being started; a process
-    that dies lets go of it. Without `waits`, gives False at once when another process has it."""
-    path = installation().settings.data_dir / "tmp" / f"{what}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True

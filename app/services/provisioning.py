@@ -15,9 +15,9 @@ from app.adapters.services import Facts, Order, Server
 from app.environments.models import Environment
 from app.errors import Conflict, PanelError, Unavailable
 from app.extensions import db, now
-from app.installation import installation
+from app.installation import alone_with, installation
 from app.services import queries
-from app.services.lease import alone_with, holding, is_held, require_lease, take_lease
+from app.services.lease import holding, is_held, require_lease, take_lease
 from app.services.models import ServiceInstance, ServiceState
 from app.services.servers import server_of
 from app.transactions import end_reading, unit_of_work

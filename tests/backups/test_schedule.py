@@ -11,12 +11,12 @@ from app.adapters.services import ServiceKind
 from app.backups import due
 from app.backups.models import Backup, BackupOrigin, BackupSchedule, BackupTier, WorkStatus
 from app.backups.operations import Schedule, set_schedule
-from app.backups.queries import find_newest_good, find_schedule, is_fresh_missing
+from app.backups.queries import environments_without_fresh, find_newest_good, find_schedule
 from app.errors import Invalid
 from app.extensions import db, now
 from app.processes.scheduler import Recurring, enqueue_what_is_due
 from tests.backups import data
-from tests.panel import ADAM, ALICE, BOB, DORA, EVE, Panel, environment, user_of
+from tests.panel import ADAM, ALICE, BOB, DORA, EVE, Panel, application, environment, user_of
 
 DAY = datetime.timedelta(days=1)
 
@@ -106,12 +106,16 @@ def test_they_go_one_after_the_other(panel: Panel) -> None:
     assert all(row.proved_at for row in scheduled(panel))
 
 
+def is_fresh_missing() -> bool:
+    return environment().id in environments_without_fresh(application().id)
+
+
 def test_the_absence_of_a_fresh_one_is_told(panel: Panel) -> None:
     data.fill(panel)
     data.backend_of(panel).failures["backup"] = "The server went away."
     look(panel)
     with panel.reading():
-        assert not is_fresh_missing(environment().id), "it is new"
+        assert not is_fresh_missing(), "it is new"
     with panel.work():
         user_of(BOB).failure_notices = user_of(DORA).failure_notices = FailureNotices.ALL
         user_of(EVE).failure_notices = FailureNotices.ALL
@@ -121,7 +125,7 @@ def test_the_absence_of_a_fresh_one_is_told(panel: Panel) -> None:
     data.run_jobs(panel)
     look(panel)
     with panel.reading():
-        assert is_fresh_missing(environment().id)
+        assert is_fresh_missing()
     told = [(who.split("@")[0], subject) for who, subject, _ in data.letters(panel)]
     absent, failed = "Demo: Test has no fresh backup", "Demo: backup of Test failed"
     readers = ("alice", "dora", "eve")
@@ -135,7 +139,7 @@ def test_the_absence_of_a_fresh_one_is_told(panel: Panel) -> None:
     data.backend_of(panel).failures.clear()
     data.take(panel)
     with panel.reading():
-        assert not is_fresh_missing(environment().id)
+        assert not is_fresh_missing()
         schedule = find_schedule(environment().id)
         assert schedule and schedule.absence_told_at is None
 

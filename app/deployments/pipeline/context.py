@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -163,15 +164,21 @@ class RunnableRelease:
     hosts: tuple[str, ...]
     redirects: tuple[tuple[str, str, int], ...]
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What every container of it is told: the variables, and where certificates are."""
-        return trusting(one.certificate for one in self.services) | self.variables
-
-    @property
-    def files(self) -> dict[str, str]:
-        """What every container of it gets besides its image, by path."""
-        return trusted_files(one.certificate for one in self.services)
+    def container(
+        self, name: str, network: str, labels: Mapping[str, str], command: tuple[str, ...] | None
+    ) -> ContainerSpec:
+        """A container of it, of whatever role: all see the same. No `command` is the image's."""
+        certificates = [one.certificate for one in self.services]
+        return ContainerSpec(
+            name=name,
+            image=self.image,
+            labels=labels,
+            network=network,
+            limits=self.limits,
+            command=command,
+            environment=trusting(certificates) | self.variables,
+            files=trusted_files(certificates),
+        )
 
     @classmethod
     def of(cls, row: Release) -> RunnableRelease:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from sqlalchemy import delete, select
 
@@ -84,17 +85,9 @@ def worker_container(
 ) -> ContainerSpec:
     """The container a row stands for. Raises `Invalid` when the release has no such process."""
     command = next((one.command for one in release.processes if one.name == row.process), "")
-    return ContainerSpec(
-        name=row.name,
-        image=release.image,
-        labels={**labels, LABEL_PROCESS: row.process},
-        network=network,
-        limits=release.limits,
-        command=split_command(command, row.process),
-        environment=release.environment,
-        files=release.files,
-        restarts=True,
-    )
+    words = split_command(command, row.process)
+    spec = release.container(row.name, network, {**labels, LABEL_PROCESS: row.process}, words)
+    return replace(spec, restarts=True)
 
 
 def warning_of(workers: tuple[ContainerSpec, ...], troubled: Mapping[str, int | None]) -> str:

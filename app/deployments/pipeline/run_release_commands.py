@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 
-from app.adapters.engine import ContainerSpec
 from app.deployments.labels import ROLE_COMMAND
 from app.deployments.networks import network_of
 from app.deployments.pipeline.context import Context
@@ -34,16 +33,11 @@ class RunReleaseCommands(Step):
 
     def _run_one(self, context: Context, number: int, label: str, command: str) -> None:
         context.log.line(f"--- {label}: {command}")
-        release = context.runnable
-        spec = ContainerSpec(
+        spec = context.runnable.container(
             name=f"moonbase-{context.subject.deployment_uuid[:13]}-command-{number}",
-            image=release.image,
-            labels=context.labels(ROLE_COMMAND),
             network=context.network.name if context.network else "",
-            limits=release.limits,
+            labels=context.labels(ROLE_COMMAND),
             command=tuple(shlex.split(command)),
-            environment=release.environment,
-            files=release.files,
         )
         seconds = context.installation.settings.times.release_command
         result = context.adapters.engine.run_command(

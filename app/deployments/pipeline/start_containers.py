@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import delete
 
 from app.adapters.engine import ContainerSpec, NetworkSpec
@@ -88,15 +90,11 @@ def _check_programs(context: Context, network: NetworkSpec) -> None:
     """Raise `Invalid` for a process whose program is not in the image."""
     release = context.runnable
     for process in release.processes:
-        spec = ContainerSpec(
+        spec = release.container(
             name=f"moonbase-{context.subject.deployment_uuid[:13]}-check-{process.name}",
-            image=release.image,
-            labels=context.labels(ROLE_COMMAND),
             network=network.name,
-            limits=release.limits,
+            labels=context.labels(ROLE_COMMAND),
             command=split_command(process.command, process.name),
-            environment=release.environment,
-            files=release.files,
         )
         try:
             context.adapters.engine.check_program(spec)
@@ -108,14 +106,5 @@ def web_container(
     row: Container, release: RunnableRelease, network: str, labels: dict[str, str]
 ) -> ContainerSpec:
     """The container a row stands for: the reconciler brings it back from the same facts."""
-    return ContainerSpec(
-        name=row.name,
-        image=release.image,
-        labels=labels,
-        network=network,
-        limits=release.limits,
-        address=row.address,
-        environment=release.environment,
-        files=release.files,
-        restarts=True,
-    )
+    spec = release.container(row.name, network, labels, command=None)
+    return replace(spec, address=row.address, restarts=True)
