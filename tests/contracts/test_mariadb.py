@@ -12,6 +12,7 @@ import pytest
 
 from app.adapters.services import Facts, Server, ServiceKind
 from app.adapters.services.mysql_lines import DumpLines
+from app.adapters.services.mysql_sql import ADMINISTRATOR
 from app.errors import Invalid, Unavailable
 from tests.contracts.service_fixtures import Kind, Place, ServiceCase, cleaned, running_case
 from tests.contracts.service_guests import MariaDBGuest
@@ -108,6 +109,36 @@ def test_everything_a_site_makes_comes_back_as_its_own(mariadb: ServiceCase) -> 
         _sql(mariadb, target, "INSERT INTO children VALUES (1, 77)")
     seen = {row[0] for row in _sql(mariadb, target, "SHOW DATABASES")}
     assert seen == {target["database"], "information_schema"}
+
+
+def test_tables_that_cannot_be_moved_keep_their_triggers_and_views(
+    mariadb: ServiceCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator's own session holds one of them for longer than the swap waits."""
+    monkeypatch.setattr("app.adapters.services.mysql_dumps._SWAP_TRIES", 2)
+    monkeypatch.setattr("app.adapters.services.mysql_sql._LOCK_SECONDS", 1)
+    source, target, dump = mariadb.provision(rows=3), mariadb.provision(), io.BytesIO()
+    mariadb.backend.backup(mariadb.server, source, dump)
+    _sql(
+        mariadb,
+        target,
+        "CREATE TABLE counted (id int)",
+        "CREATE TABLE held (id int)",
+        "INSERT INTO held VALUES (7)",
+        "CREATE TRIGGER t BEFORE INSERT ON counted FOR EACH ROW SET NEW.id = NEW.id + 100",
+        "CREATE VIEW v AS SELECT id FROM held",
+    )
+    operator = {**target, "user": ADMINISTRATOR, "password": mariadb.server.secret}
+    holding = MariaDBGuest().connect(mariadb.reached(operator))
+    with holding, holding.cursor() as cursor:
+        cursor.execute("START TRANSACTION")
+        cursor.execute("SELECT * FROM held")
+        with pytest.raises(Unavailable):
+            mariadb.backend.restore(mariadb.server, target, io.BytesIO(dump.getvalue()))
+    _sql(mariadb, target, "INSERT INTO counted VALUES (1)")
+    assert _sql(mariadb, target, "SELECT counted.id, v.id FROM counted, v") == [(101, 7)]
+    mariadb.backend.restore(mariadb.server, target, io.BytesIO(dump.getvalue()))
+    assert mariadb.read(target) == mariadb.read(source)
 
 
 @pytest.mark.parametrize(

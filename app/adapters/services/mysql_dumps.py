@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 import pymysql
+from pymysql.constants import ER
 
 from app.adapters.engine import Engine
 from app.adapters.services import Contents, Facts
@@ -37,7 +38,6 @@ from app.errors import Invalid, PanelError, Unavailable
 # A dump runs at 20-50 MB a second; this leaves room for 100 GB.
 _DUMP_SECONDS = 2 * 3600
 _SWAP_TRIES = 6
-_LOCK_WAIT = 1205
 _KILLED = (None, 137, 143)
 _DUMP = ("--single-transaction", "--routines", "--events", "--triggers", "--hex-blob")
 _EXTRAS = ("--no-data", "--no-create-info", "--routines", "--events", "--triggers")
@@ -184,7 +184,7 @@ class Restoring:
                     drop_extras(connection, self._key)
                     return swap_tables(connection, self._key)
                 except pymysql.OperationalError as error:
-                    if error.args[0] != _LOCK_WAIT or not left:
+                    if error.args[0] != ER.LOCK_WAIT_TIMEOUT or not left:
                         raise
         return None
 

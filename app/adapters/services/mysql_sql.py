@@ -87,6 +87,9 @@ def mysql_errors(name: str) -> Iterator[None]:
             raise Unavailable(f"{name} has no such database.") from error
         if code in _LOCKED_OUT:
             raise Unavailable(f"{name} does not let the account in.") from error
+        if code == ER.LOCK_WAIT_TIMEOUT:
+            sentence = f"{name} waited too long for a session that holds a table. Try again."
+            raise Unavailable(sentence) from error
         if code == ALL_CONNECTIONS:
             raise Unavailable("The site uses all connections to its database.") from error
         if code in _AWAY or isinstance(error, pymysql.InterfaceError):
