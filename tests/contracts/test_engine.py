@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from app.adapters.engine import LABEL_INSTALLATION, ContainerState, EngineEvent, NetworkSpec
-from app.adapters.engine.fake import ScriptedRun
+from app.adapters.engine.fake import ScriptedExecution, ScriptedRun
 from app.errors import Invalid
 from tests.contracts.engine_fixtures import EngineCase
 
@@ -162,12 +163,11 @@ def test_files_are_there_when_it_starts(engine_case: EngineCase) -> None:
     result = engine_case.engine.run_command(spec, 30, lines.append, threading.Event())
     assert result.exit_code == 0 and lines[:2] == ["first", "zweite ü"]
     assert lines[-1].startswith("-rw-r--r--") and lines[-1].endswith("told.txt")
-    state = engine_case.engine.start_container(
-        engine_case.spec("web", ("sh", "-c", f"test -s {path} && sleep 300"), files=files)
-    )
-    assert state.running
-    after = engine_case.engine.inspect_container(state.name)
-    assert after and after.running
+    state = engine_case.engine.start_container(engine_case.spec(files=files, user="65534:65534"))
+    reading = engine_case.acts(("cat", path), ScriptedExecution(files[path].encode()))
+    sink = io.BytesIO()
+    engine_case.engine.execute(state.name, reading, {}, 20, sink=sink)
+    assert sink.getvalue().decode() == files[path]
 
 
 @pytest.mark.parametrize("code", [0, 7])
