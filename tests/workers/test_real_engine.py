@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import ipaddress
 import shlex
 import threading
@@ -26,7 +27,7 @@ from app.adapters.engine import (
 from app.adapters.engine.docker import DockerEngine
 from app.adapters.image_builder import BuildRequest
 from app.config import Times
-from app.deployments.models import WorkerContainer
+from app.deployments.models import Deployment, WorkerContainer
 from app.deployments.reconcile import reconcile
 from app.errors import Unavailable
 from app.extensions import db, now
@@ -101,75 +102,89 @@ def until(is_so: Callable[[], object], seconds: float = 10) -> None:
         time.sleep(0.05)
 
 
-def worker(engine: DockerEngine, environment_uuid: str) -> ContainerState:
-    (state,) = engine.list_containers({LABEL_ENVIRONMENT: environment_uuid, LABEL_ROLE: "worker"})
-    return state
+@dataclass
+class Story:
+    """A site with one process on a real engine, and what is seen of it."""
+
+    panel: Panel
+    engine: DockerEngine
+    uuid: str
+    observer: Observer
+    events: list[EngineEvent]
+
+    def containers(self, role: str) -> list[ContainerState]:
+        return self.engine.list_containers({LABEL_ENVIRONMENT: self.uuid, LABEL_ROLE: role})
+
+    def worker(self) -> ContainerState:
+        (state,) = self.containers("worker")
+        return state
+
+    def deploy(self) -> Deployment:
+        site.commit(self.panel, "FROM base:1\nEXPOSE 80\n")
+        return site.deploy(self.panel)
+
+    def log(self) -> str:
+        self.observer.look()
+        with self.panel.reading():
+            return log_store().runtime(self.uuid).read_all()
+
+    def happened(self, container: str, action: str) -> list[datetime.datetime]:
+        return [e.at for e in self.events if (e.container, e.action) == (container, action)]
 
 
 def test_a_worker_prints_dies_comes_back_and_is_replaced(real: tuple[Panel, DockerEngine]) -> None:
     panel, engine = real
     with panel.work():
         add_process(application(), Wish("queue", shlex.join(["sh", "-c", SCRIPT])), user_of(ALICE))
-        number, uuid = environment().id, environment().uuid
-    site.commit(panel, "FROM base:1\nEXPOSE 80\n")
-    observer = Observer(panel.app)
-    events: list[EngineEvent] = []
-    threading.Thread(target=_collect, args=(engine, events), daemon=True).start()
-    threading.Thread(target=observer.watch_events, daemon=True).start()
-    row = site.deploy(panel)
+        uuid = environment().uuid
+    story = Story(panel, engine, uuid, Observer(panel.app), [])
+    threading.Thread(target=_collect, args=(engine, story.events), daemon=True).start()
+    threading.Thread(target=story.observer.watch_events, daemon=True).start()
+    row = story.deploy()
     assert (row.status, row.warning) == ("succeeded", ""), site.log_of(panel, row)
-    first = worker(engine, uuid)
+    first = story.worker()
     assert first.running and first.address and first.labels[LABEL_PROCESS] == "queue"
-
-    def log() -> str:
-        observer.look()
-        with panel.reading():
-            return log_store().runtime(uuid).read_all()
-
-    until(lambda: "queue-1 | works" in log())
-
-    # Killed inside: the engine starts it again by itself, and the panel says so.
-    with contextlib.suppress(Unavailable):  # the command dies of it as well
-        engine.execute(first.name, ("sh", "-c", "kill -9 $(cat /tmp/pid)"), {}, 5)
-    until(lambda: worker(engine, uuid).restart_count == 1 and worker(engine, uuid).running)
-    until(lambda: log().count("queue-1 | born") == 2)
-    observer.report(Reporter("observer"), Reporter("engine", LOCAL))
-    with panel.reading():
-        noted = db.session.scalars(db.select(WorkerContainer).filter_by(name=first.name)).one()
-        assert (noted.is_running, noted.restarts, noted.exit_code) == (True, 1, 137)
-
-    # Stopped from outside, it is the reconciler that brings it back.
-    engine.stop_container(first.name, 5)
-    with panel.reading():
-        assert reconcile(installation()).started == (first.name,)
-
-    # Replaced by a deployment: the old one has ended before the new one begins.
-    site.commit(panel, "FROM base:1\nEXPOSE 80\n")
-    assert site.deploy(panel).status == "succeeded"
-    second = worker(engine, uuid)
-    assert second.running and second.name != first.name
-    until(lambda: any(e.container == second.name and e.action == "start" for e in events))
-    died = max(e.at for e in events if e.container == first.name and e.action == "die")
-    begun = min(e.at for e in events if e.container == second.name and e.action == "start")
-    assert died < begun
-    until(lambda: "queue-1 | asked to end" in log())
-
-    # A program that is not in the image fails the next one before visitors notice anything.
-    with panel.work():
-        add_process(application(), Wish("clock", "no-such-program --beat"), user_of(ALICE))
-    site.commit(panel, "FROM base:1\nEXPOSE 80\n")
-    failed = site.deploy(panel)
-    assert failed.status == "failed" and "“no-such-program” is not in the image" in failed.sentence
-    assert worker(engine, uuid).id == second.id
-    assert not engine.list_containers({LABEL_ENVIRONMENT: uuid, LABEL_ROLE: "command"})
-
-    # In the trash it is asked to end.
+    until(lambda: "queue-1 | works" in story.log())
+    dies_and_comes_back(story, first)
+    is_replaced(story, first)
     with panel.work():
         environment().trashed_at = now()
-        assert number
     with panel.reading():
         reconcile(installation())
-    assert not engine.list_containers({LABEL_ENVIRONMENT: uuid, LABEL_ROLE: "worker"})
+    assert not story.containers("worker")
+
+
+def dies_and_comes_back(story: Story, first: ContainerState) -> None:
+    """Killed inside, the engine starts it again by itself, and the panel says so. Stopped from
+    outside, it is the reconciler that brings it back."""
+    with contextlib.suppress(Unavailable):  # the command dies of it as well
+        story.engine.execute(first.name, ("sh", "-c", "kill -9 $(cat /tmp/pid)"), {}, 5)
+    until(lambda: story.worker().restart_count == 1 and story.worker().running)
+    until(lambda: story.log().count("queue-1 | born") == 2)
+    story.observer.report(Reporter("observer"), Reporter("engine", LOCAL))
+    with story.panel.reading():
+        noted = db.session.scalars(db.select(WorkerContainer).filter_by(name=first.name)).one()
+        assert (noted.is_running, noted.restarts, noted.exit_code) == (True, 1, 137)
+    story.engine.stop_container(first.name, 5)
+    with story.panel.reading():
+        assert reconcile(installation()).started == (first.name,)
+
+
+def is_replaced(story: Story, first: ContainerState) -> None:
+    """By a deployment: the old one has ended before the new one begins. A program that is not in
+    the image fails the next one before visitors notice anything."""
+    assert story.deploy().status == "succeeded"
+    second = story.worker()
+    assert second.running and second.name != first.name
+    until(lambda: story.happened(second.name, "start"))
+    assert max(story.happened(first.name, "die")) < min(story.happened(second.name, "start"))
+    until(lambda: "queue-1 | asked to end" in story.log())
+    with story.panel.work():
+        add_process(application(), Wish("clock", "no-such-program --beat"), user_of(ALICE))
+    failed = story.deploy()
+    assert failed.status == "failed" and "“no-such-program” is not in the image" in failed.sentence
+    assert story.worker().id == second.id
+    assert not story.containers("command")
 
 
 def _collect(engine: DockerEngine, events: list[EngineEvent]) -> None:
