@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
+
 from app.adapters.services import ServiceKind
+from app.adapters.services.fake import FakeBackend
 from app.backups.models import Backup, DrillInstance, WorkStatus
 from app.backups.queries import find_newest_good, find_newest_proved
 from app.extensions import db, now
@@ -128,3 +131,21 @@ def test_two_drills_of_one_backup_do_not_meet(panel: Panel) -> None:
     data.run(panel, "prove", row.id)
     assert counts == [1]
     assert scheduled(panel)[-1].proved_at and drills(panel) == 0
+
+
+def test_a_moments_trouble_of_ours_says_nothing_of_the_backup(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody expected is tried again, and told when it lasts."""
+    data.fill(panel)
+    row = take_scheduled(panel, proves=False)
+    with monkeypatch.context() as trouble:
+        broken = RuntimeError("out of memory")
+        trouble.setattr(FakeBackend, "contents", lambda *_: (_ for _ in ()).throw(broken))
+        data.run(panel, "prove", row.id)
+        assert scheduled(panel)[-1].proof_failed_at is None and data.letters(panel) == []
+        with panel.work():
+            db.session.get_one(Backup, row.id).ended_at = now() - datetime.timedelta(hours=13)
+        data.run(panel, "prove", row.id)
+        found = scheduled(panel)[-1]
+        assert found.proof_failed_at and "memory" not in found.proof_sentence

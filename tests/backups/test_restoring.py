@@ -373,3 +373,19 @@ def test_a_worker_that_lost_its_lease_overwrites_nothing(panel: Panel) -> None:
     assert status == WorkStatus.FAILED and sentence.endswith("Nothing was changed.")
     assert data.data_of(panel, uuid) == OTHER
     assert taking.LOST not in sentence
+
+
+def test_of_a_backup_that_failed_in_part_the_rest_can_be_restored(panel: Panel) -> None:
+    database = data.fill(panel)
+    data.fill(panel, kind=ServiceKind.OBJECT_STORAGE, tables=data.FILES, version="1")
+    data.backend_of(panel, ServiceKind.OBJECT_STORAGE).failures["backup"] = "The server went away."
+    uuid = data.take(panel)
+    change(panel, database)
+    with panel.work():
+        backup = data.backup(uuid)
+        assert backup.status == WorkStatus.FAILED
+        rows = request_restorations(backup, environment(), user_of(ALICE))
+        assert [row.instance.uuid for row in rows] == [database]
+    data.backend_of(panel, ServiceKind.OBJECT_STORAGE).failures.clear()
+    data.run_jobs(panel)
+    assert data.data_of(panel, database) == data.ROWS

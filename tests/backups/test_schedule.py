@@ -9,8 +9,9 @@ import pytest
 from app.accounts.models import FailureNotices
 from app.adapters.services import ServiceKind
 from app.backups import due
+from app.backups.content import list_backed_up
 from app.backups.models import Backup, BackupOrigin, BackupSchedule, BackupTier, WorkStatus
-from app.backups.operations import Schedule, set_schedule
+from app.backups.operations import Schedule, begin_backup, set_schedule
 from app.backups.queries import environments_without_fresh, find_newest_good, find_schedule
 from app.errors import Invalid
 from app.extensions import db, now
@@ -198,3 +199,23 @@ def test_the_scheduler_has_lost_work_recovered_and_what_waits_begun(panel: Panel
         (due.TAKE_DUE_JOB, ()),
         (due.TIDY_JOB, ()),
     } <= jobs
+
+
+def test_a_copy_is_no_fresh_backup(panel: Panel) -> None:
+    """What is taken to fill another environment says nothing of the daily ones."""
+    data.fill(panel)
+    look(panel)
+    with panel.work():
+        schedule = find_schedule(environment().id)
+        assert schedule
+        schedule.absence_told_at = now()
+        instances = list_backed_up(environment().id)
+        begin_backup(environment(), instances, BackupOrigin.COPY, user_of(ALICE))
+    data.run_jobs(panel)
+    with panel.reading():
+        schedule = find_schedule(environment().id)
+        assert schedule and schedule.absence_told_at
+    data.take(panel)
+    with panel.reading():
+        schedule = find_schedule(environment().id)
+        assert schedule and schedule.absence_told_at is None

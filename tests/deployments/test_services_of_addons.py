@@ -76,3 +76,11 @@ def test_an_addon_asks_for_what_is_not_on_offer(deployed: Panel) -> None:
     install(deployed, "redis-cache", {})
     row = failed(deployed, "check_services")
     assert "The addon redis-cache needs Redis, which is not on offer" in row.sentence
+
+
+def test_two_addons_may_not_bring_one_variable(deployed: Panel) -> None:
+    """Each is new: no row says yet that the name is taken."""
+    install(deployed, "postgres", {"prefix": "DEFAULT"})
+    install(deployed, "mysql", {})
+    row = failed(deployed, "check_services")
+    assert "both bring DEFAULT_DATABASE_DSN" in row.sentence

@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from app.audit.models import AuditLine
 from app.extensions import db
+from app.routes.queries import load_feed
 from app.runtime.queries import resolve_configuration
 from app.services.models import ServiceInstance, ServiceState
 from app.variables.operations import set_variable
@@ -99,6 +100,11 @@ def test_credentials_are_masked_until_somebody_asks_which_is_noted(panel: Panel)
         assert line.actor_name == "Alice" and password not in str(line.details)
 
 
+def feed_version(panel: Panel) -> int:
+    with panel.reading():
+        return load_feed().version
+
+
 def test_removing_asks_for_the_name_and_goes_to_the_trash(panel: Panel) -> None:
     uuid = add(panel)
     provision(panel, uuid)
@@ -108,7 +114,9 @@ def test_removing_asks_for_the_name_and_goes_to_the_trash(panel: Panel) -> None:
     assert "gone for good" in alice.get(f"{PAGE}{uuid}/remove/").text
     wrong = alice.post(f"{PAGE}{uuid}/remove/", data={"name": "OTHER"})
     assert "This is not the name" in wrong.text and look(panel, uuid).trashed_at is None
+    before = feed_version(panel)
     assert alice.post(f"{PAGE}{uuid}/remove/", data={"name": "default"}).status_code == 303
+    assert feed_version(panel) > before  # a bucket is served no more
     assert look(panel, uuid).trashed_at and f"service-{uuid}" not in alice.get(PAGE).text
     for path in (TRASH, "/organisations/moon/trash/"):
         assert "PostgreSQL “DEFAULT”" in alice.get(path).text
@@ -116,7 +124,9 @@ def test_removing_asks_for_the_name_and_goes_to_the_trash(panel: Panel) -> None:
         for path in ("restore/", "delete/"):
             answer = panel.client_of(person).post(f"{TRASH}services/{uuid}/{path}")
             assert answer.status_code == status
+    before = feed_version(panel)
     assert alice.post(f"{TRASH}services/{uuid}/restore/").status_code == 303
+    assert feed_version(panel) > before
     assert state(panel, uuid) == "detached"
     assert alice.post(f"{TRASH}services/{uuid}/restore/").status_code == 404
     act(panel, "trash_instance", uuid)
