@@ -1,45 +1,35 @@
 """The pipe of a backup: what a service writes → counted → encrypted → counted → store; and back.
 
-One side pushes and the other pulls, so each has a thread, with a pipe of the kernel between them
-that holds a megabyte: memory stays flat, however much flows. Nothing here knows the database.
+What encrypts is a process of its own (`cipher`); one thread feeds it and another takes what comes
+out, with pipes of the kernel between that hold a megabyte: memory stays flat, however much flows.
+Nothing here knows the database.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
 import io
-import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Generic, TypeVar, cast
 
-import pyrage
-
-from app.errors import Invalid
+from app.backups.cipher import Cipher, Direction
+from app.backups.measuring import BLOCK, Measure, Meter
 
 Answer = TypeVar("Answer")
 Look = Callable[[], None]
 """Called while bytes flow, with each piece; stops everything by raising."""
 
-PIPE_BYTES = 1024**2
-BLOCK = 256 * 1024
-"""How much is read at once."""
 DAMAGED = "The stored file of this backup is damaged: what is read is not what was written."
-NO_KEY = (
-    "The stored file of this backup cannot be decrypted: it is damaged, or its key is not among "
-    "the operator's keys. After a restored panel, put the keys of the same time back too."
-)
 
 
 @dataclass(frozen=True)
-class Measure:
-    """What flowed: bytes, and their SHA-256 in hexadecimal digits."""
+class Read(Generic[Answer]):
+    """What was read of something stored, decrypted, and what the reader made of it."""
 
-    size: int
-    sha256: str
+    plain: Measure
+    answer: Answer
 
 
 @dataclass(frozen=True)
@@ -51,32 +41,19 @@ class Written(Generic[Answer]):
     answer: Answer
 
 
-class Broken(Exception):
-    """The other side has failed; its own error is the one that counts."""
-
-
 def never() -> None:
     """Nothing to look after while bytes flow."""
 
 
-class _Meter:
-    def __init__(self) -> None:
-        self._sum, self._size = hashlib.sha256(), 0
-
-    def take(self, data: Any) -> None:
-        self._sum.update(data)
-        self._size += len(data)
-
-    def read(self) -> Measure:
-        return Measure(self._size, self._sum.hexdigest())
-
-
 class _Sink(io.RawIOBase):
-    """Counts what is written and passes it on. `look` is called with each piece and may raise."""
+    """Passes on what is written, and has `meter` count it. `look` is called with each piece and
+    may raise."""
 
-    def __init__(self, target: BinaryIO | None, look: Look = never) -> None:
+    def __init__(
+        self, target: BinaryIO | None, look: Look = never, meter: Meter | None = None
+    ) -> None:
         super().__init__()
-        self._target, self._look, self._meter = target, look, _Meter()
+        self._target, self._look, self._meter = target, look, meter
         self.error: BaseException | None = None
 
     def writable(self) -> bool:
@@ -85,7 +62,8 @@ class _Sink(io.RawIOBase):
     def write(self, data: Any, /) -> int:
         try:
             self._look()
-            self._meter.take(data)
+            if self._meter:
+                self._meter.take(data)
             if self._target is not None:
                 rest = memoryview(data)
                 while rest:
@@ -95,16 +73,13 @@ class _Sink(io.RawIOBase):
             raise
         return len(data)
 
-    def measure(self) -> Measure:
-        return self._meter.read()
-
 
 class _Source(io.RawIOBase):
-    """Counts what is read, in large blocks whatever the reader asks for. `look` may raise."""
+    """Reads in large blocks whatever is asked for, and has `meter` count it. `look` may raise."""
 
-    def __init__(self, origin: BinaryIO, look: Look = never) -> None:
+    def __init__(self, origin: BinaryIO, look: Look = never, meter: Meter | None = None) -> None:
         super().__init__()
-        self._origin, self._look, self._meter = origin, look, _Meter()
+        self._origin, self._look, self._meter = origin, look, meter
         self._block = memoryview(b"")
         self.error: BaseException | None = None
 
@@ -132,53 +107,14 @@ class _Source(io.RawIOBase):
         except BaseException as error:
             self.error = error
             raise
-        self._meter.take(data)
+        if self._meter:
+            self._meter.take(data)
         self._block = memoryview(data)
 
     def drain(self) -> None:
         """Read to the end."""
         while self.read(BLOCK):
             pass
-
-    def measure(self) -> Measure:
-        return self._meter.read()
-
-
-class _Pipe:
-    """A pipe of the kernel with an end that can be broken: then the other one raises `Broken`
-    instead of taking what came so far for all."""
-
-    def __init__(self) -> None:
-        reading, writing = os.pipe()
-        with contextlib.suppress(OSError):  # the kernel may allow less to those who are not root
-            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self.is_broken = False
-        self.reader = cast(BinaryIO, _ReadingEnd(self, os.fdopen(reading, "rb", buffering=0)))
-        self.writer: BinaryIO = os.fdopen(writing, "wb", buffering=0)
-
-    def break_off(self) -> None:
-        self.is_broken = True
-        self.writer.close()
-
-
-class _ReadingEnd(io.RawIOBase):
-    def __init__(self, pipe: _Pipe, file: Any) -> None:
-        super().__init__()
-        self._pipe, self._file = pipe, file
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data: bytes = self._file.read(size)
-        if not data and self._pipe.is_broken:
-            raise Broken
-        return data
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._file.close()
 
 
 def encrypt(
@@ -189,28 +125,35 @@ def encrypt(
 ) -> Written[Answer]:
     """Have `produce` write, and write it encrypted (age) to `store_file`. `look` is called all the
     while and stops everything by raising. Raises what went wrong first."""
-    pipe = _Pipe()
-    sink = _Sink(pipe.writer, look)
-    target = _Sink(store_file)
+    plain, stored = Meter(), Meter()
+    cipher = Cipher(Direction.ENCRYPT, recipients)
+    sink, target = _Sink(cipher.writer, look, plain), _Sink(store_file, meter=stored)
 
-    def encrypting() -> None:
-        pyrage.encrypt_io(pipe.reader, target, list(recipients))
+    def storing() -> None:
+        try:
+            while data := cipher.reader.read(BLOCK):
+                target.write(data)
+        except BaseException:
+            cipher.kill()  # whoever writes must not wait for a reader that is gone
+            raise
 
-    beside = _Beside(encrypting, pipe.reader, target)
+    beside = _Beside(storing)
     try:
         answer = produce(cast(BinaryIO, sink))
-        pipe.writer.close()
+        cipher.writer.close()
+        beside.join()
+        cipher.finish()
     except BaseException:
-        pipe.break_off()
+        cipher.kill()
         beside.join()
         if target.error is not None:  # that is why the producer could not write
             raise target.error from None
         if sink.error is not None and not isinstance(sink.error, BrokenPipeError):
             raise sink.error from None  # what `look` said, in whatever words it came back
         raise
-    beside.join()
-    beside.raise_error()
-    return Written(sink.measure(), target.measure(), answer)
+    finally:
+        cipher.close()
+    return Written(plain.read(), stored.read(), answer)
 
 
 def decrypt(
@@ -221,30 +164,26 @@ def decrypt(
 ) -> Written[None]:
     """Decrypt `stored` into `target`, or only measure it. Raises `Invalid` when it is damaged or
     no key opens it."""
-    source, sink = _Source(stored, look), _Sink(target)
-    _decrypt(source, sink, identities)
-    return Written(sink.measure(), source.measure(), None)
+    came, went = Meter(), Meter()
+    sink = _Sink(target, meter=went)
+    with closing(_Decryption(_Source(stored, look, came), identities)) as opened:
+        while data := opened.read(BLOCK):
+            sink.write(data)
+    return Written(went.read(), came.read(), None)
 
 
 def measure(stored: BinaryIO, look: Look = never) -> Measure:
     """Read to the end."""
-    source = _Source(stored, look)
+    meter = Meter()
+    source = _Source(stored, look, meter)
     source.drain()
-    return source.measure()
+    return meter.read()
 
 
 def refuse_unopenable(stored: BinaryIO, identities: Sequence[Any]) -> None:
     """Raise `Invalid` when no key opens `stored`, after its first block."""
-
-    def enough() -> None:
-        raise _Enough
-
-    with contextlib.suppress(_Enough):
-        _decrypt(_Source(stored), _Sink(None, enough), identities)
-
-
-class _Enough(Exception):
-    """It opens: there is no need to read on."""
+    with closing(_Decryption(_Source(stored), identities)) as opened:
+        opened.read(1)
 
 
 def consume(
@@ -252,56 +191,79 @@ def consume(
     take: Callable[[BinaryIO], Answer],
     identities: Sequence[Any],
     look: Look = never,
-) -> Written[Answer]:
+) -> Read[Answer]:
     """Decrypt what `open_stored` opens and have `take` read it, who may go back to its beginning:
     then it is opened and decrypted anew. What `take` leaves unread is read to the end, so that
     what is measured is all. Raises `Invalid` when it is damaged, also in the middle."""
     source = _Rewinding(lambda: _Pass(open_stored(), identities, look))
     try:
         answer = take(cast(BinaryIO, io.BufferedReader(source, BLOCK)))
-        plain, stored = source.present.finish()
+        plain = source.present.finish()
     except BaseException:
         source.present.abandon()
         raise
-    return Written(plain, stored, answer)
+    return Read(plain, answer)
+
+
+class _Decryption(io.RawIOBase):
+    """What `source` holds, decrypted. Its end is told only after all was found whole."""
+
+    def __init__(self, source: _Source, identities: Sequence[Any]) -> None:
+        super().__init__()
+        self._source = source
+        self._cipher = Cipher(Direction.DECRYPT, identities)
+        self._beside = _Beside(self._feed)
+
+    def _feed(self) -> None:
+        target = _Sink(self._cipher.writer)
+        try:
+            with suppress(BrokenPipeError):  # it has failed, or is not wanted: who reads knows
+                while data := self._source.read(BLOCK):
+                    target.write(data)
+        finally:
+            self._cipher.writer.close()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = self._cipher.reader.read(-1 if size is None else size)
+        if not data:
+            self._beside.join()
+            self._cipher.finish()
+        return data
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._cipher.kill()
+            self._beside.wait()
+            self._cipher.close()
 
 
 class _Pass:
-    """One decryption from the beginning, in a thread, to be read by `given`."""
+    """One decryption from the beginning, to be read by `given`."""
 
     def __init__(self, stored: BinaryIO, identities: Sequence[Any], look: Look) -> None:
-        self._pipe, self._stored = _Pipe(), stored
-        self._source, self._sink = _Source(stored, look), _Sink(self._pipe.writer)
-        self._identities = identities
-        self.given = _Source(self._pipe.reader)
-        self._beside = _Beside(self._decrypt, None, None)
+        self._stored, self._plain = stored, Meter()
+        # Measured is what comes out: age lets nothing else come out than what was put in.
+        self._decryption = _Decryption(_Source(stored, look), identities)
+        self.given = _Source(cast(BinaryIO, self._decryption), meter=self._plain)
 
-    def _decrypt(self) -> None:
-        try:
-            _decrypt(self._source, self._sink, self._identities)
-            self._pipe.writer.close()
-        except BaseException:
-            self._pipe.break_off()
-            raise
-
-    def finish(self) -> tuple[Measure, Measure]:
-        """Read to the end; what was plain and what was stored."""
+    def finish(self) -> Measure:
+        """Read to the end; what was plain."""
         self.given.drain()
-        self._beside.join()
-        self._beside.raise_error()
         self._close()
-        return self.given.measure(), self._source.measure()
+        return self._plain.read()
 
     def abandon(self) -> None:
         """Stop. Raises what broke the pass, if that came before whatever else did."""
-        failed_first = self._pipe.is_broken
         self._close()
-        if failed_first:
-            self._beside.raise_error()
+        if self.given.error is not None:
+            raise self.given.error
 
     def _close(self) -> None:
-        self._pipe.reader.close()  # the thread finds nobody to write for, and ends
-        self._beside.join()
+        self._decryption.close()
         self._stored.close()
 
 
@@ -336,23 +298,11 @@ class _Rewinding(io.RawIOBase):
         return offset
 
 
-def _decrypt(source: _Source, sink: _Sink, identities: Sequence[Any]) -> None:
-    try:
-        pyrage.decrypt_io(source, sink, list(identities))
-        source.drain()
-    except Exception as error:
-        # Whatever its own words: an error of either end is the cause, all else is the file's.
-        cause = source.error or sink.error
-        if cause is not None:
-            raise cause from None
-        raise Invalid(NO_KEY) from error
-
-
 class _Beside:
     """A thread whose error is kept for whoever waits for it."""
 
-    def __init__(self, act: Callable[[], None], end: BinaryIO | None, target: _Sink | None) -> None:
-        self._act, self._end, self._target = act, end, target
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -360,15 +310,14 @@ class _Beside:
     def _run(self) -> None:
         try:
             self._act()
-        except BaseException as error:  # noqa: BLE001 - raised again by `raise_error`
+        except BaseException as error:  # noqa: BLE001 - raised again by `join`
             self._error = error
-        finally:
-            if self._end is not None:
-                self._end.close()  # whoever writes must not wait for a reader that is gone
 
-    def join(self) -> None:
+    def wait(self) -> None:
         self._thread.join()
 
-    def raise_error(self) -> None:
+    def join(self) -> None:
+        """Wait, and raise what it raised."""
+        self.wait()
         if self._error is not None:
-            raise (self._target.error if self._target else None) or self._error
+            raise self._error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import random
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pyrage
 import pytest
 
 from app.backups import streams
+from app.backups.measuring import Measure
 from app.errors import Invalid, Unavailable
 
 KEY = pyrage.x25519.Identity.generate()
@@ -40,11 +42,11 @@ def written(data: bytes = DATA) -> tuple[bytes, streams.Written[str]]:
 def test_what_goes_in_comes_out(data: bytes) -> None:
     stored, found = written(data)
     assert found.answer == "done"
-    assert found.plain == streams.Measure(len(data), hashlib.sha256(data).hexdigest())
-    assert found.stored == streams.Measure(len(stored), hashlib.sha256(stored).hexdigest())
+    assert found.plain == Measure(len(data), hashlib.sha256(data).hexdigest())
+    assert found.stored == Measure(len(stored), hashlib.sha256(stored).hexdigest())
     assert DATA[:64] not in stored
     seen = streams.consume(lambda: io.BytesIO(stored), lambda source: source.read(), [OTHER, KEY])
-    assert (seen.answer, seen.plain, seen.stored) == (data, found.plain, found.stored)
+    assert (seen.answer, seen.plain) == (data, found.plain)
     again = streams.decrypt(io.BytesIO(stored), None, [KEY])
     assert (again.plain, again.stored) == (found.plain, found.stored)
     assert streams.measure(io.BytesIO(stored)) == found.stored
@@ -71,7 +73,7 @@ def test_who_reads_may_begin_again() -> None:
         return source.read(10)
 
     seen = streams.consume(lambda: io.BytesIO(stored), take, [KEY])
-    assert (seen.answer, seen.plain, seen.stored) == (DATA[:10], found.plain, found.stored)
+    assert (seen.answer, seen.plain) == (DATA[:10], found.plain)
 
 
 @pytest.mark.parametrize("at", [0.0, 0.5, 1.0], ids=["header", "middle", "end"])
@@ -160,6 +162,43 @@ def test_whoever_looks_may_stop_it() -> None:
     stored, _ = written()
     with pytest.raises(Stop):
         streams.consume(lambda: io.BytesIO(stored), lambda source: source.read(), [KEY], look)
+
+
+def kill_cipher() -> None:
+    words = ["pkill", "-9", "-P", str(os.getpid()), "-f", "cipher_process"]
+    subprocess.run(words, check=True)
+
+
+def test_a_killed_cipher_is_never_an_end() -> None:
+    def produce(sink: BinaryIO) -> None:
+        sink.write(DATA)
+        kill_cipher()
+
+    def take(source: BinaryIO) -> bytes:
+        first = source.read(10)
+        kill_cipher()
+        return first + source.read()
+
+    with pytest.raises((RuntimeError, BrokenPipeError)):
+        streams.encrypt(produce, io.BytesIO(), [KEY.to_public()])
+    stored, _ = written(DATA * 3)
+    with pytest.raises(RuntimeError):
+        streams.consume(lambda: io.BytesIO(stored), take, [KEY])
+
+
+def test_nothing_is_left_of_a_cipher() -> None:
+    def open_ends() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    written()
+    before = open_ends()
+    stored, _ = written()
+    with pytest.raises(Invalid):
+        streams.consume(lambda: io.BytesIO(stored[:-1]), lambda source: source.read(), [KEY])
+    streams.refuse_unopenable(io.BytesIO(stored), [KEY])
+    assert open_ends() == before
+    words = ["pgrep", "-P", str(os.getpid()), "-f", "cipher_process"]
+    assert subprocess.run(words, stdout=subprocess.PIPE, check=False).stdout == b""
 
 
 MEMORY = """

@@ -1,0 +1,92 @@
+"""age in a process of its own, which reads from a pipe and writes into one.
+
+The library holds Python's lock for as long as it works, two seconds for a gigabyte (measured): in
+the worker's own process nothing else would go on meanwhile, and the second core would wait.
+"""
+
+from __future__ import annotations
+
+import enum
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from app.backups import cipher_process
+from app.errors import Invalid
+
+PIPE_BYTES = 1024**2
+NO_KEY = (
+    "The stored file of this backup cannot be decrypted: it is damaged, or its key is not among "
+    "the operator's keys. After a restored panel, put the keys of the same time back too."
+)
+_PROGRAM = str(Path(cipher_process.__file__).resolve())
+
+
+class Direction(enum.StrEnum):
+    """What it does, and with which keys: recipients, or identities."""
+
+    ENCRYPT = "encrypt"
+    DECRYPT = "decrypt"
+
+
+class Cipher:
+    """Write to `writer` in one thread and close it, read from `reader` in another, `finish`, and
+    `close` when both threads have ended. `kill` ends it at any time and from any thread: then
+    `reader` ends, and `writer` raises `BrokenPipeError`."""
+
+    def __init__(self, direction: Direction, keys: Sequence[Any]) -> None:
+        its_input, writing = _pipe()
+        reading, its_output = _pipe()
+        self.writer, self.reader = _end(writing, "wb"), _end(reading, "rb")
+        words = [sys.executable, "-I", _PROGRAM, direction]
+        try:
+            self._process = subprocess.Popen(words, stdin=its_input, stdout=its_output, env={})
+        except BaseException:
+            self._close_ends()
+            raise
+        finally:
+            os.close(its_input)
+            os.close(its_output)
+        # Not on the command line, nor in the environment, which others on the machine may read.
+        with suppress(BrokenPipeError):
+            self.writer.write(f"{' '.join(str(key) for key in keys)}\n".encode())
+
+    def finish(self) -> None:
+        """Wait for its end. Raises `Invalid` when no key opens what was written, or when that is
+        damaged."""
+        code = self._process.wait()
+        if code == cipher_process.UNOPENABLE:
+            raise Invalid(NO_KEY)
+        if code:
+            raise RuntimeError(f"the process of age ended with {code}")
+
+    def kill(self) -> None:
+        """End it; silent when it has ended."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """Leave nothing of it."""
+        self.kill()
+        self._close_ends()
+
+    def _close_ends(self) -> None:
+        with suppress(BrokenPipeError):
+            self.writer.close()
+        self.reader.close()
+
+
+def _pipe() -> tuple[int, int]:
+    reading, writing = os.pipe()
+    with suppress(OSError):  # the kernel may allow less to those who are not root
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return reading, writing
+
+
+def _end(descriptor: int, mode: str) -> BinaryIO:
+    return cast(BinaryIO, os.fdopen(descriptor, mode, buffering=0))
