@@ -2,8 +2,10 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
+# Each of the tests' processes would compile all tests anew, ten seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run stop test lint unit bench lock production-check screenshots format
+.PHONY: help run stop test collected lint unit bench lock production-check screenshots format
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -17,8 +19,13 @@ stop: ## stop the panel, the ingress and the containers of all sites
 
 test: ## install what is missing, then lint and all tests
 	@setup/install.sh test
-	@$(MAKE) --no-print-directory lint
-	@$(PYTHON) -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadscope)
+	@$(MAKE) --no-print-directory -j 2 lint collected
+	@$(PYTHON) -m pytest $(if $(ARGS),$(ARGS),-n 4 --dist loadscope)
+
+# Pytest rewrites the assertions of every test file and keeps the result: once, while the other core
+# lints, and not in each of the processes that run them.
+collected:
+	-@$(PYTHON) -m pytest --collect-only -qq >/dev/null 2>&1
 
 lint: ## ruff, mypy --strict, import-linter, djlint
 	.venv/bin/ruff check .
@@ -37,9 +44,9 @@ bench: ## run all benchmarks, or one: make bench NAME=pages
 	@$(PYTHON) -m bench $(NAME)
 
 lock: ## pin the requirements again, with hashes
-	.venv/bin/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 requirements.in -o requirements.txt
-	.venv/bin/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 requirements-dev.in -o requirements-dev.txt
-	.venv/bin/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 tests/clients/requirements.in -o tests/clients/requirements.txt
+	@for lock in requirements requirements-dev tests/clients/requirements setup/uv; do \
+	    .venv/bin/uv pip compile --quiet --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 $$lock.in -o $$lock.txt || exit 1; \
+	done
 
 production-check: ## bring docker-compose up from nothing, use it, take it down (5 minutes, needs an engine)
 	@setup/install.sh test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,7 +10,6 @@ import shutil
 import ssl
 import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +23,8 @@ from base_images.recipes import CA_BUNDLE, RECIPES
 from base_images.wheels import unpack_wheel
 
 LABEL_RECIPE = "moonbase.recipe"
+TREES = "trees"
+"""The folder of the cache in which finished trees are kept, where it exists."""
 # Documentation nobody reads in a container: 15 MB of the Python image.
 _UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian")
 
@@ -36,9 +38,18 @@ def ensure(
     """Make what is missing or out of date; the tag of each image by its recipe's name.
 
     An image is kept as long as its recipe, the packages' versions and the machine's CA bundle
-    stay the same. `say` gets a sentence per image. Raises `RecipeFailed`.
+    stay the same. One at a time with this cache, others wait. `say` gets a sentence per image.
+    Raises `RecipeFailed`.
     """
-    recipes = [RECIPES[name] for name in names]
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:  # two that fetch one package disturb each other
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _ensure([RECIPES[name] for name in names], engine, cache, say)
+
+
+def _ensure(
+    recipes: list[Recipe], engine: docker.APIClient, cache: Path, say: Callable[[str], None]
+) -> dict[str, str]:
     wanted = sorted({package for recipe in recipes for package in recipe.packages})
     known = candidates(wanted, cache)
     tags = {}
@@ -83,18 +94,9 @@ def _make(
     cache: Path,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="moonbase-image-") as folder:
-        root = Path(folder) / "root"
-        if recipe.bootstrap:
-            _bootstrap(root, cache)
-        else:
-            root.mkdir()
-            for package in download(versions, cache):
-                run("dpkg-deb", "-x", package, root)
-            for wheel in recipe.wheels:
-                unpack_wheel(wheel, root, cache)
-        _furnish(recipe, root)
-        archive = Path(folder) / "root.tar"
-        _pack(root, archive)
+        archive = _kept(recipe, fingerprint, cache)
+        if archive is None or not archive.exists():
+            archive = _keep(_pack(recipe, versions, Path(folder), cache), archive)
         changes = [f'ENV {name}="{value}"' for name, value in recipe.environment.items()]
         changes += [*recipe.settings, f"LABEL {LABEL_RECIPE}={fingerprint}"]
         repository, _, tag = recipe.tag.partition(":")
@@ -103,11 +105,49 @@ def _make(
             raise RecipeFailed(f"The engine refused {recipe.tag}: {answer.strip()[-500:]}")
 
 
+def _kept(recipe: Recipe, fingerprint: str, cache: Path) -> Path | None:
+    """Where the finished tree is kept for other engines, if somebody made the folder for that:
+    to one engine it would only cost room."""
+    trees = cache / TREES
+    return trees / f"{recipe.name}-{fingerprint[:16]}.tar" if trees.is_dir() else None
+
+
+def _keep(archive: Path, place: Path | None) -> Path:
+    """Put the finished tree into its place, and those of older recipes away."""
+    if place is None:
+        return archive
+    name = place.name.rpartition("-")[0]
+    for older in place.parent.glob(f"{name}-*.tar"):
+        if older != place and older.name.rpartition("-")[0] == name:
+            older.unlink(missing_ok=True)
+    draft = place.with_suffix(f".{os.getpid()}")
+    shutil.move(archive, draft)
+    return draft.replace(place)
+
+
+def _pack(recipe: Recipe, versions: dict[str, str], folder: Path, cache: Path) -> Path:
+    """The image's files, in a tar in `folder`."""
+    root = folder / "root"
+    if recipe.bootstrap:
+        _bootstrap(root, cache)
+    else:
+        root.mkdir()
+        for package in download(versions, cache):
+            run("dpkg-deb", "-x", package, root)
+        for wheel in recipe.wheels:
+            unpack_wheel(wheel, root, cache)
+    _furnish(recipe, root)
+    archive = folder / "root.tar"
+    _write_tar(root, archive)
+    return archive
+
+
 def _furnish(recipe: Recipe, root: Path) -> None:
     if recipe.busybox:
         _link_applets(root)
     if recipe.python:
-        _install_pip(root, recipe.python)
+        # In a container installing is the point.
+        (root / f"usr/lib/python{recipe.python}/EXTERNALLY-MANAGED").unlink(missing_ok=True)
     if not recipe.bootstrap:
         _complete(root, recipe.accounts)
     for folder in recipe.folders:
@@ -133,16 +173,6 @@ def _link_applets(root: Path) -> None:
     for applet in set(run(busybox, "--list").split()) - {"busybox", "wget"}:
         if not (busybox.parent / applet).exists():
             (busybox.parent / applet).symlink_to("busybox")
-
-
-def _install_pip(root: Path, version: str) -> None:
-    """Unpack Debian's pip wheel, and allow installing: in a container that is the point."""
-    (root / f"usr/lib/python{version}/EXTERNALLY-MANAGED").unlink(missing_ok=True)
-    wheel = next((root / "usr/share/python-wheels").glob("pip-*.whl"))
-    with zipfile.ZipFile(wheel) as archive:
-        target = root / f"usr/local/lib/python{version}/dist-packages"
-        archive.extractall(target)  # noqa: S202 — a signed Debian package's wheel, and a zip
-    wheel.unlink()
 
 
 def _complete(root: Path, accounts: Mapping[str, int]) -> None:
@@ -179,7 +209,7 @@ def _bootstrap(root: Path, cache: Path) -> None:
     (root / "dev").mkdir()
 
 
-def _pack(root: Path, archive: Path) -> None:
+def _write_tar(root: Path, archive: Path) -> None:
     """A tar of the tree. Who made it does not show: without root all files become root's."""
 
     def owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:

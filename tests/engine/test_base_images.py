@@ -15,7 +15,7 @@ from app.adapters.engine import ContainerSpec, Limits, NetworkSpec
 from app.adapters.engine.docker import DockerEngine
 from app.adapters.image_builder import BuildFailed, BuildRequest
 from app.adapters.image_builder.docker import DockerImageBuilder
-from base_images.making import LABEL_RECIPE
+from base_images.making import LABEL_RECIPE, TREES, ensure
 from tests.contracts.test_image_builder import context
 from tests.engine.private_engine import PrivateEngine
 from tests.engine.test_docker_engine import get
@@ -45,6 +45,30 @@ def build(private: PrivateEngine, text: str, **files: str) -> str:
     except BuildFailed as failure:
         raise AssertionError("\n".join(lines[-20:])) from failure
     return request.tag
+
+
+def test_finished_trees_are_kept_where_there_is_a_folder_for_them(
+    private_engine: PrivateEngine, static_base_image: str, tmp_path: Path
+) -> None:
+    api = private_engine.client().api
+    trees, tag = tmp_path / TREES, f"{static_base_image}-put-aside"
+    name, version = static_base_image.split(":")
+    assert api.tag(static_base_image, name, f"{version}-put-aside")
+    try:
+        for is_kept in (False, True):
+            api.remove_image(static_base_image)
+            ensure(["static"], api, tmp_path)
+            assert trees.exists() == is_kept
+            trees.mkdir(exist_ok=True)
+            (trees / "static-older.tar").touch()
+        (kept,) = [path for path in trees.iterdir() if path.name != "static-older.tar"]
+        made = kept.stat().st_mtime_ns
+        api.remove_image(static_base_image)
+        ensure(["static"], api, tmp_path)
+        assert kept.stat().st_mtime_ns == made
+        assert api.inspect_image(static_base_image)["Size"] == api.inspect_image(tag)["Size"]
+    finally:
+        api.remove_image(tag)
 
 
 def test_making_again_takes_no_time(
