@@ -1,1 +1,1 @@
-"""Handing work to the workers, once the data it needs is safe."""
+"""Handing work to the workers, once the data it needs is safe; and what a recovery does first."""

@@ -142,6 +142,20 @@ def test_a_killed_asker_leaves_no_sandbox_behind(asked: Asking) -> None:
     assert validate(queue, title="again")["settings"] == {"title": "again", "count": None}
 
 
+def test_a_question_given_to_the_dead_is_asked_again(server: Asking) -> None:
+    """Redis may give it to an asker that is killed at that moment, and nobody else hears of it."""
+    server.stop()
+    queue, answers = server.queue(), list[dict[str, Any]]()
+    asking = threading.Thread(target=lambda: answers.append(validate(queue, title="heard")))
+    asking.start()
+    given = queue.queue(Queue.ADDONS).key
+    wait_until(lambda: queue.connection.lpop(given))
+    server.start()
+    asking.join(10)
+    assert [answer["settings"]["title"] for answer in answers] == ["heard"]
+    server.stop()
+
+
 def test_nobody_asks(server: Asking) -> None:
     server.stop()
     queue = server.queue()

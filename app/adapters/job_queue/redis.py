@@ -12,7 +12,7 @@ import redis
 import rq
 from redis.exceptions import RedisError
 from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 from rq.results import Result
 from rq.serializers import JSONSerializer
@@ -65,8 +65,9 @@ class RedisJobQueue:
 
     def ask(self, function: str, *arguments: Any, timeout: float) -> Any:
         until = time.monotonic() + timeout
+        queue = self.queue(Queue.ADDONS)
         try:
-            job = self.queue(Queue.ADDONS).enqueue(
+            job = queue.enqueue(
                 function,
                 args=arguments,
                 description=function,  # RQ writes it to logs; the arguments are somebody's code
@@ -79,6 +80,8 @@ class RedisJobQueue:
                 result = None
                 while result is None and time.monotonic() < until:
                     result = job.latest_result(timeout=WAIT_SECONDS)
+                    if result is None and _is_lost(queue, job):
+                        queue.push_job_id(job.id)  # asked twice, a question does no harm
             finally:
                 with contextlib.suppress(InvalidJobOperation):  # gone with a restarted Redis
                     job.delete()
@@ -127,6 +130,12 @@ class RedisJobQueue:
             at = job.enqueued_at
             return at.replace(tzinfo=datetime.UTC) if at and at.tzinfo is None else at
         return None
+
+
+def _is_lost(queue: rq.Queue, job: Job) -> bool:
+    """Whether Redis gave it to a process that was killed at that moment: nobody took it up."""
+    is_waiting = job.get_status(refresh=True) == JobStatus.QUEUED
+    return is_waiting and queue.get_job_position(job) is None
 
 
 def _attended(queue: Queue) -> str:

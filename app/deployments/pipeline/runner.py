@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
@@ -21,6 +20,7 @@ from app.environments.operations import take_turns
 from app.errors import PanelError
 from app.extensions import db, now
 from app.installation import installation
+from app.jobs.heartbeats import let_heartbeats_through
 from app.logs.queries import log_store
 from app.repositories.operations import mark_deployed
 from app.signals import step_started
@@ -85,7 +85,7 @@ def _leased(context: Context, token: str) -> Iterator[None]:
 def recover(deployment_id: int) -> None:
     """Bring a deployment whose worker was lost to an end: finish it when visitors were switched
     already, undo it otherwise. Does nothing when its worker lives after all."""
-    _let_waiting_heartbeats_through()
+    let_heartbeats_through()  # for which `lost_deployments` was asked one earlier
     with unit_of_work():
         deployment = db.session.get(Deployment, deployment_id)
         lease = installation().settings.times.lease
@@ -113,14 +113,6 @@ def _after(steps: tuple[Step, ...], done: Collection[str]) -> tuple[Step, ...]:
     the steps that came to it since."""
     last = max(number for number, step in enumerate(steps) if step.name in done)
     return steps[last + 1 :]
-
-
-def _let_waiting_heartbeats_through() -> None:
-    """A locked database silences living workers too. Once it can be written, which this proves,
-    they get the time of one heartbeat, for which `lost_deployments` was asked earlier."""
-    with unit_of_work():
-        pass
-    time.sleep(installation().settings.times.heartbeat)
 
 
 def _run_steps(context: Context, steps: tuple[Step, ...], token: str) -> Outcome:
