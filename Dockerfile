@@ -32,7 +32,7 @@ RUN apt-get update -qq \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && groupadd --gid 10001 moonbase \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin moonbase \
- && for folder in repositories addons logs tmp run redis panel secrets operator ingress mail backups downloads; do \
+ && for folder in repositories addons logs tmp run redis panel secrets operator ingress mail backups downloads uploads; do \
       install -d -o moonbase -g moonbase -m 0750 /var/lib/moonbase/$folder; done
 WORKDIR /opt/moonbase
 COPY --from=packages /opt/moonbase/.venv .venv

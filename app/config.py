@@ -77,6 +77,8 @@ class Settings:
     31 for processes beside them, one-off containers and the servers it uses. Environments keep
     the subnet they were given under another setting."""
     push_bytes: int = 2 * 1024**3  # "Push and pull of database and media: 2 GB", L5968
+    unpacked_bytes: int = 10 * 1024**3
+    """Of what is pushed as database or media: how much it may be once it is unpacked."""
     addon_bytes: int = 50 * 1024**2
     """Of an addon's archive, compressed."""
     deployment_log_bytes: int = 20 * 1024**2

@@ -25,6 +25,9 @@ from app.backups.download_views import blueprint as downloads_blueprint
 from app.backups.restore_views import blueprint as restoring_blueprint
 from app.backups.site_views import blueprint as site_backups_blueprint
 from app.backups.views import blueprint as backups_blueprint
+from app.client_api.application_views import blueprint as client_applications_blueprint
+from app.client_api.backup_views import blueprint as client_backups_blueprint
+from app.client_api.transfer_views import blueprint as client_transfers_blueprint
 from app.config import Settings
 from app.cron.views import blueprint as cron_blueprint
 from app.deployments.environment_views import blueprint as environments_blueprint
@@ -98,11 +101,22 @@ PAGES = (
     application_pages,
     site_pages,
     legacy_blueprint,
+    client_applications_blueprint,
+    client_backups_blueprint,
+    client_transfers_blueprint,
     audit_blueprint,
     status_blueprint,
     operator_blueprint,
     service_servers_blueprint,
 )
+PROGRAMS = (
+    repositories_blueprint,
+    legacy_blueprint,
+    client_applications_blueprint,
+    client_backups_blueprint,
+    client_transfers_blueprint,
+)
+"""They show a token instead of a session: nothing to forge, and no form to throttle."""
 FORM_BYTES = 2 * 1024**2
 LIMITS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
 """Seconds: when Redis hangs, each process counts attempts by itself instead."""
@@ -121,8 +135,7 @@ def create_app(settings: Settings | None = None, adapters: Adapters | None = Non
     install_frame(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
-    # Programs have a token instead of a session: nothing to forge, and no form to throttle.
-    for blueprint in (repositories_blueprint, legacy_blueprint):
+    for blueprint in PROGRAMS:
         csrf.exempt(blueprint)
         limiter.exempt(blueprint)
     proxies = app.extensions[EXTENSION].settings.proxies

@@ -28,6 +28,7 @@ from app.background import create_background_app
 from app.config import Settings
 from app.extensions import db
 from app.installation import installation
+from app.processes.programs import LEAN
 from app.services.models import ServiceInstance
 from app.services.operations import NewService, add_instance, begin_provisioning
 from app.services.provisioning import provision
@@ -113,6 +114,7 @@ def ground() -> Iterator[Ground]:
         folder = Path(name)
         ensure(["static"], engine.client().api, PACKAGES)
         environ = {
+            **LEAN,  # as the panel's own workers run
             "DATA_DIR": str(folder / "data"),
             "MOONBASE_DOCKER_URL": engine.socket,
             "MOONBASE_NETWORK_POOL": _quarter_of(engine.pool),

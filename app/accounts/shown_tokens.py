@@ -7,9 +7,26 @@ from werkzeug.datastructures import Authorization
 from app.accounts.models import AccessToken
 from app.accounts.operations import USE_NOTED_EVERY, note_token_use
 from app.accounts.queries import find_access_token
+from app.audit.operations import acting_through
+from app.errors import PanelError
 from app.extensions import now
 from app.names import fold_email
 from app.transactions import unit_of_work
+
+
+class NoToken(PanelError):
+    """Nobody is known to ask."""
+
+    status = 401
+
+
+def demand_shown_token(given: Authorization | None) -> AccessToken:
+    """The token of a program, by which its person acts from here on. Raises `NoToken`."""
+    token = find_shown_token(given)
+    if token is None:
+        raise NoToken("Show an access token: “Authorization: Token …”.")
+    acting_through(f"token {token.name}")
+    return token
 
 
 def find_shown_token(given: Authorization | None) -> AccessToken | None:

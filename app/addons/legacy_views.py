@@ -10,8 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.accounts.models import AccessToken
-from app.accounts.shown_tokens import find_shown_token
+from app.accounts.shown_tokens import NoToken, demand_shown_token
 from app.addons import queries
 from app.addons.access import authorise_by_token
 from app.addons.models import Addon, AddonVersion
@@ -19,7 +18,6 @@ from app.addons.operations import NewAddon, register_addon
 from app.addons.packages.findings import Refused
 from app.addons.registering import organisation_to_register_in
 from app.addons.uploads import package_path, upload_version
-from app.audit.operations import acting_through
 from app.errors import Conflict, Invalid, NotFound, PanelError
 from app.extensions import db
 from app.installation import installation
@@ -32,12 +30,6 @@ from app.web.throttles import throttle_uploads
 blueprint = Blueprint("legacy", __name__)
 
 
-class NoToken(PanelError):
-    """Nobody is known to ask."""
-
-    status = 401
-
-
 @blueprint.url_value_preprocessor
 def limit_archives(endpoint: str | None, values: object) -> None:
     """Before anything is read: what is larger never reaches the disk."""
@@ -48,7 +40,7 @@ def limit_archives(endpoint: str | None, values: object) -> None:
 @public
 def addons() -> ResponseReturnValue:
     """The addon of `?package_name=`, in a page of at most one result."""
-    token = _shown_token()
+    token = demand_shown_token(request.authorization)
     addon = queries.find_addon(request.args.get("package_name", ""))
     rights = queries.addon_rights_by_token(addon, token) if addon else frozenset()
     found = [_outline(addon)] if addon and Permission.ADDON_READ in rights else []
@@ -58,7 +50,7 @@ def addons() -> ResponseReturnValue:
 @blueprint.post("/legacy/v3/addons/")
 @public
 def register() -> ResponseReturnValue:
-    token = _shown_token()
+    token = demand_shown_token(request.authorization)
     asked = request.get_json(silent=True)
     words = {
         name: _text(asked.get(name), name) if isinstance(asked, dict) else ""
@@ -76,7 +68,7 @@ def register() -> ResponseReturnValue:
 @public
 def upload(uuid: str) -> ResponseReturnValue:
     """Multipart, the archive in part `app`. Answers with a sentence, which is printed."""
-    token = _shown_token()
+    token = demand_shown_token(request.authorization)
     addon = db.session.scalar(select(Addon).where(Addon.uuid == uuid))
     authorise_by_token(addon, token, Permission.ADDON_UPLOAD)
     if addon is None or "app" not in request.files:
@@ -103,14 +95,6 @@ def serve(package_name: str, number: str, uuid: str, file_name: str) -> Response
 def _names_of(version: AddonVersion) -> tuple[str, str, str]:
     name, number = version.addon.package_name, version.version
     return name, number, f"{name}-{number}.tar.gz"
-
-
-def _shown_token() -> AccessToken:
-    token = find_shown_token(request.authorization)
-    if token is None:
-        raise NoToken("Show an access token: “Authorization: Token …”.")
-    acting_through(f"token {token.name}")
-    return token
 
 
 def _text(value: object, name: str) -> str:

@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import threading
-from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -16,6 +15,8 @@ from sqlalchemy import select
 
 from app.accounts.models import User
 from app.adapters.job_queue import Queue
+from app.adapters.services import ServiceKind
+from app.adapters.services.exchange import hand_on
 from app.backups import leases, streams
 from app.backups.bringing_back import Stored, stored_of
 from app.backups.content import download_url, file_name
@@ -26,6 +27,7 @@ from app.environments.operations import record_on
 from app.errors import Invalid, PanelError, Unavailable
 from app.extensions import db, now
 from app.installation import installation
+from app.jobs.heartbeats import let_heartbeats_through
 from app.jobs.queueing import enqueue_after_commit
 from app.mails.operations import post_mail
 from app.seals import present_seal
@@ -35,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 PREPARE_JOB = "app.backups.jobs.prepare"
 KEPT = datetime.timedelta(hours=24)
+KEPT_FOR_PROGRAM = datetime.timedelta(hours=1)
 FOLDER = "downloads"
 LOST = "The process that prepared this download ended unexpectedly. Ask for it again."
 BROKEN = "Something broke on our side. Ask for it again; tell the operator if it stays so."
@@ -55,22 +58,24 @@ Moonbase
 """
 
 
-def prepare_download(part: BackupPart, actor: User) -> Download:
+def prepare_download(part: BackupPart, actor: User, *, is_for_program: bool = False) -> Download:
     """Have a worker make a decrypted file of the part and mail a link to `actor`, which works for
-    24 hours. Asked again while it is being made, it is the same. Raises `Invalid` for a part that
-    is not there. The right is `BACKUPS_DOWNLOAD`, for the view to name."""
+    24 hours. For a program nothing is mailed, media are a tar of files, and an hour is enough.
+    Asked again while it is being made, it is the same. Raises `Invalid` for a part that is not
+    there. The right is `BACKUPS_DOWNLOAD`, for the view to name."""
     if part.status != WorkStatus.SUCCEEDED or part.backup.deletion_began_at:
         raise Invalid("This part of the backup is not there: it failed, or it is being deleted.")
     present = db.session.scalar(
         select(Download).where(
             Download.part_id == part.id,
             Download.actor_id == actor.id,
+            Download.is_for_program.is_(is_for_program),
             Download.status.in_(ACTIVE),
         )
     )
     if present:
         return present
-    row = Download(part=part, actor=actor)
+    row = Download(part=part, actor=actor, is_for_program=is_for_program)
     db.session.add(row)
     db.session.flush()
     backup = part.backup
@@ -102,6 +107,7 @@ def prepare(download_id: int) -> None:
 
 def recover(download_id: int) -> None:
     """Close a download whose worker was lost; its file goes with the next `sweep`."""
+    let_heartbeats_through()
     with unit_of_work():
         row = leases.take_over(Download, download_id)
         if row is not None:
@@ -112,6 +118,7 @@ def _make(download_id: int, lost: threading.Event) -> str:
     """Returns why it failed, or nothing."""
     row = db.session.get_one(Download, download_id)
     stored, path = stored_of(row.part), path_of(row.uuid)
+    kind = row.part.kind if row.is_for_program else None
     end_reading()
 
     def look() -> None:
@@ -119,7 +126,7 @@ def _make(download_id: int, lost: threading.Event) -> str:
             raise LeaseLost
 
     try:
-        _decrypt(stored, path, look)
+        _decrypt(stored, path, kind, look)
     except LeaseLost:
         path.unlink(missing_ok=True)
         raise
@@ -138,7 +145,8 @@ def _make(download_id: int, lost: threading.Event) -> str:
     return sentence
 
 
-def _decrypt(stored: Stored, path: Path, look: streams.Look) -> None:
+def _decrypt(stored: Stored, path: Path, kind: ServiceKind | None, look: streams.Look) -> None:
+    """As it is stored, or for a `kind` as that hands it out."""
     here = installation()
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     disk = shutil.disk_usage(path.parent)
@@ -146,12 +154,17 @@ def _decrypt(stored: Stored, path: Path, look: streams.Look) -> None:
         raise Unavailable(FULL)
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        with closing(here.adapters.backup_store.open(stored.name)) as source:
-            identities = present_seal().identities()
-            seen = streams.decrypt(source, cast(BinaryIO, file), identities, look)
+    with os.fdopen(descriptor, "wb") as file:
+        hand_out = here.adapters.services.of(kind).hand_out if kind else hand_on
+        seen = streams.consume(
+            lambda: here.adapters.backup_store.open(stored.name),
+            lambda source: hand_out(source, cast(BinaryIO, file)),
+            present_seal().identities(),
+            look,
+        )
+        file.flush()
         os.fsync(file.fileno())
-    if (seen.plain, seen.stored) != (stored.plain, stored.stored):
+    if seen.plain != stored.plain:
         raise Invalid(streams.DAMAGED)
 
 
@@ -161,6 +174,10 @@ def _close(row: Download, sentence: str) -> None:
     row.expires_at = now() + KEPT
     if sentence:
         row.status = WorkStatus.FAILED
+        return
+    if row.is_for_program:
+        row.status, row.bytes = WorkStatus.SUCCEEDED, path_of(row.uuid).stat().st_size
+        row.expires_at = now() + KEPT_FOR_PROGRAM
         return
     token = secrets.token_urlsafe(32)
     row.status, row.token_hash = WorkStatus.SUCCEEDED, hash_of(token)

@@ -6,11 +6,19 @@ import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.backups import leases
 from app.backups.downloading import PREPARE_JOB
-from app.backups.models import Backup, BackupOrigin, Download, Restoration, WorkStatus
+from app.backups.models import (
+    Backup,
+    BackupOrigin,
+    BackupPart,
+    Download,
+    Restoration,
+    Upload,
+    WorkStatus,
+)
 from app.backups.operations import DELETE_JOB, PROVE_JOB, RESTORE_JOB, TAKE_JOB
 from app.extensions import db, now
 
@@ -68,10 +76,21 @@ def _waiting_backups() -> Iterator[Due]:
         Backup.origin == BackupOrigin.SCHEDULED, Backup.status == WorkStatus.RUNNING
     )
     numbers = list(db.session.scalars(others))
+    numbers += db.session.scalars(waiting.where(Backup.id.in_(_brought())))
     if db.session.scalar(running.limit(1)) is None:
         numbers += db.session.scalars(first)
     for number in numbers:
         yield Due(TAKE_JOB, number, f"backup-{number}")
+
+
+def _brought() -> Select[int]:
+    """Backups for which all that is brought has come, or will not come any more."""
+    awaited = (
+        select(BackupPart.backup_id)
+        .join(Upload, Upload.part_id == BackupPart.id)
+        .where(Upload.finished_at.is_(None), Upload.expires_at > now())
+    )
+    return select(Backup.id).where(Backup.origin == BackupOrigin.BROUGHT, Backup.id.not_in(awaited))
 
 
 def list_unproved() -> Iterator[Due]:

@@ -27,6 +27,8 @@ class BackupOrigin(StrEnum):
     """Before a restore overwrites something."""
     COPY = "copy"
     """On its way from one instance to another; removed when it has arrived."""
+    BROUGHT = "brought"
+    """Brought by a person (`Upload`), to be restored: no state that the environment ever had."""
 
 
 class BackupTier(StrEnum):
@@ -75,6 +77,8 @@ class Backup(Numbered, Outside, Leased, Base):
     origin: Mapped[BackupOrigin]
     tier: Mapped[BackupTier | None]
     note: Mapped[str] = mapped_column(default="")
+    expires_at: Mapped[datetime.datetime | None]
+    """When whoever asked for it wants it deleted; None: kept as others of its origin are."""
     proved_at: Mapped[datetime.datetime | None]
     """When it was last restored into something throw-away and found whole (N4)."""
     proof_failed_at: Mapped[datetime.datetime | None]
@@ -194,12 +198,35 @@ class Download(Numbered, Outside, Leased, Base):
     )
     actor_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     token_hash: Mapped[str | None] = mapped_column(unique=True)
-    """SHA-256 of what the link ends with; None until it is ready."""
+    """SHA-256 of what the link ends with; None until it is ready, and for a program."""
+    is_for_program: Mapped[bool] = mapped_column(default=False)
+    """Asked for over the API: nothing is mailed, and the file is as people have it at home."""
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     expires_at: Mapped[datetime.datetime | None]
 
     part: Mapped[BackupPart] = relationship()
     actor: Mapped[User] = relationship()
+
+
+class Upload(Numbered, Outside, Base):
+    """What a person brings for a part, from the moment it is asked for until a worker has made a
+    backup of it. The file is `uploads/<uuid>` in the data directory, encrypted."""
+
+    __tablename__ = "backup_uploads"
+
+    part_id: Mapped[int] = mapped_column(
+        ForeignKey("backup_parts.id", ondelete="CASCADE"), unique=True
+    )
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    """SHA-256 of what its address ends with."""
+    recipient: Mapped[str] = mapped_column(default="", info={NEEDS_KEY: True})
+    """Whom the file is encrypted for, like that of a part."""
+    finished_at: Mapped[datetime.datetime | None]
+    """When the person said that all of it is there."""
+    expires_at: Mapped[datetime.datetime]
+    """Until when they may send it."""
+
+    part: Mapped[BackupPart] = relationship()
 
 
 class DrillInstance(Numbered, Base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import zoneinfo
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -42,11 +43,12 @@ MOST_KEPT = 400
 @dataclass(frozen=True)
 class NewBackup:
     """What a person asks for: `contents` database, media or both; of the instances `uuids`, or of
-    all when there are none."""
+    all when there are none. `expires_at`: it is deleted soon after that moment."""
 
     contents: frozenset[Content] = EVERYTHING
     note: str = ""
     uuids: Collection[str] = ()
+    expires_at: datetime.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,7 @@ def request_backup(environment: Environment, wanted: NewBackup, actor: User | No
     db.session.refresh(environment)
     if environment.is_trashed:
         raise Conflict("It is in the trash. Restore it first, then take a backup.")
-    note = wanted.note.strip()
-    if len(note) > NOTE_LENGTH:
-        raise Invalid(f"A note has at most {NOTE_LENGTH} characters.", "note")
+    note = cleaned_note(wanted.note)
     instances = [
         row
         for row in list_backed_up(environment.id)
@@ -81,11 +81,27 @@ def request_backup(environment: Environment, wanted: NewBackup, actor: User | No
         raise Invalid("There is nothing to back up here: no database or media that works yet.")
     for active in _active_on_demand(environment.id):
         if {part.instance_id for part in active.parts} == {row.id for row in instances}:
+            active.expires_at = _later(active.expires_at, wanted.expires_at)
             return active
     backup = begin_backup(environment, instances, BackupOrigin.ON_DEMAND, actor)
-    backup.note = note
+    backup.note, backup.expires_at = note, wanted.expires_at
     record_on(environment, "backup.take", actor, backup=backup.uuid, note=note)
     return backup
+
+
+def cleaned_note(text: str) -> str:
+    """Raises `Invalid` for one that is too long."""
+    note = text.strip()
+    if len(note) > NOTE_LENGTH:
+        raise Invalid(f"A note has at most {NOTE_LENGTH} characters.", "note")
+    return note
+
+
+def _later(
+    one: datetime.datetime | None, other: datetime.datetime | None
+) -> datetime.datetime | None:
+    """None is for ever."""
+    return max(one, other) if one and other else None
 
 
 def _active_on_demand(environment_id: int) -> Collection[Backup]:
@@ -124,7 +140,8 @@ def begin_backup(
     )
     db.session.add(backup)
     db.session.flush()
-    if origin != BackupOrigin.SAFETY:  # which whoever restores takes itself
+    # Whoever restores takes a safety backup itself; what is brought must be there first.
+    if origin not in (BackupOrigin.SAFETY, BackupOrigin.BROUGHT):
         enqueue_backup(backup.id)
     return backup
 
@@ -156,11 +173,12 @@ def close_backup(backup: Backup) -> None:
     for part in failed:
         part.status = WorkStatus.FAILED
     db.session.flush()
-    if failed and backup.origin != BackupOrigin.COPY:
+    is_passing = backup.origin in (BackupOrigin.COPY, BackupOrigin.BROUGHT)
+    if failed and not is_passing:
         notices.tell_of_failed_backup(backup)
     if backup.origin == BackupOrigin.SCHEDULED:
         _close_scheduled(backup)
-    if not failed and backup.origin != BackupOrigin.COPY:
+    if not failed and not is_passing:
         schedule = find_schedule(backup.environment_id)
         if schedule:
             schedule.absence_told_at = None

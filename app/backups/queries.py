@@ -86,7 +86,7 @@ def is_good() -> ColumnElement[bool]:
         Backup.status == WorkStatus.SUCCEEDED,
         Backup.deletion_began_at.is_(None),
         Backup.proof_failed_at.is_(None),
-        Backup.origin != BackupOrigin.COPY,
+        Backup.origin.not_in((BackupOrigin.COPY, BackupOrigin.BROUGHT)),
     )
 
 
@@ -267,6 +267,7 @@ def list_downloads(user_id: int, part_ids: Sequence[int]) -> Sequence[Download]:
     return db.session.scalars(
         select(Download)
         .where(Download.actor_id == user_id, Download.part_id.in_(part_ids))
+        .where(Download.is_for_program.is_(False))
         .where(Download.expires_at.is_(None) | (Download.expires_at > now()))
         .order_by(Download.id.desc())
     ).all()

@@ -69,7 +69,7 @@ def plan_retention(backups: Iterable[Kept], policy: Policy, moment: datetime.dat
     good = [row for row in rows if row.is_good]
     _plan_scheduled([row for row in good if row.origin == BackupOrigin.SCHEDULED], policy, plan)
     # Each by itself: many restores push out nothing that a person took on purpose.
-    for origin in (BackupOrigin.ON_DEMAND, BackupOrigin.SAFETY):
+    for origin in (BackupOrigin.ON_DEMAND, BackupOrigin.SAFETY, BackupOrigin.BROUGHT):
         older = [row for row in good if row.origin == origin and row.taken_at < limit]
         plan.removed += [row.id for row in older[: max(0, len(older) - policy.older)]]
     arrived = moment - datetime.timedelta(days=COPY_DAYS)
@@ -128,7 +128,8 @@ def apply_retention(environment_id: int) -> None:
     plan = plan_retention(map(_kept, rows.values()), _policy(find_schedule(environment_id)), now())
     for number, tier in plan.tiers.items():
         rows[number].tier = tier
-    for number in plan.removed:
+    expired = [row.id for row in rows.values() if row.expires_at and row.expires_at < now()]
+    for number in {*plan.removed, *expired}:
         if not is_in_use(rows[number]):
             doom(rows[number])
 

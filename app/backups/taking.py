@@ -9,18 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from app.adapters.services import Contents
-from app.backups import leases, streams
+from app.backups import leases, streams, uploading
 from app.backups.leases import LeaseLost
 from app.backups.models import Backup, BackupOrigin, BackupPart, WorkStatus
 from app.backups.operations import close_backup, may_begin
 from app.errors import Invalid, PanelError, Unavailable
 from app.extensions import db
 from app.installation import installation
+from app.jobs.heartbeats import let_heartbeats_through
 from app.seals import present_seal
 from app.services.models import ServiceInstance
 from app.services.provisioning import Made, made_of, start
@@ -65,13 +67,13 @@ def take(backup_id: int) -> None:
     """Take a waiting backup. Does nothing when it does not wait, or it is not its turn."""
     with unit_of_work():
         backup = leases.lock(Backup, backup_id)
-        token = leases.take(backup) if backup and may_begin(backup) else None
+        token = leases.take(backup) if backup and _may_begin(backup) else None
         parts = [part.id for part in backup.parts] if backup else []
-        is_copy = backup is not None and backup.origin == BackupOrigin.COPY
+        origin = backup.origin if backup else None
     if token is None:
         return
     limit = installation().settings.times.copy
-    deadline = time.monotonic() + limit if is_copy else None
+    deadline = time.monotonic() + limit if origin == BackupOrigin.COPY else None
     try:
         with leases.holding(Backup, backup_id, token) as lost:
             work = Work(backup_id, token, lost, deadline)
@@ -79,12 +81,20 @@ def take(backup_id: int) -> None:
                 _take_part(work, part_id)
             with unit_of_work():
                 close_backup(leases.lock_held(Backup, backup_id, token))
+            if origin == BackupOrigin.BROUGHT:
+                uploading.forget(backup_id)
     except LeaseLost:
         logger.warning("backup %s was taken over", backup_id)
 
 
+def _may_begin(backup: Backup) -> bool:
+    is_brought = backup.origin == BackupOrigin.BROUGHT
+    return may_begin(backup) and (not is_brought or uploading.is_complete(backup))
+
+
 def recover(backup_id: int) -> None:
     """Close a backup whose worker was lost, and remove what that left in the store."""
+    let_heartbeats_through()
     with unit_of_work():
         backup = leases.take_over(Backup, backup_id)
         if backup is None:
@@ -104,9 +114,18 @@ def _take_part(work: Work, part_id: int) -> None:
     name = ""
     try:
         name, recipient, made = _begin(work, part_id)
+        brought = uploading.find_brought(part_id)
+        end_reading()
         refuse_a_full_store()
-        start(made.server)
-        _note_success(work, part_id, _write(name, recipient, made, work))
+
+        def produce(sink: BinaryIO) -> Contents:
+            if brought is not None:
+                return uploading.take_in(brought, made.server.kind, sink, work.look)
+            start(made.server)
+            backend = installation().adapters.services.of(made.server.kind)
+            return backend.backup(made.server, made.facts, sink)
+
+        _note_success(work, part_id, _write(name, recipient, produce, work))
         return
     except LeaseLost:
         forget(name)
@@ -152,17 +171,13 @@ def load_functional(instance_id: int | None) -> Made:
         end_reading()
 
 
-def _write(name: str, recipient: Any, made: Made, work: Work) -> streams.Written[Contents]:
-    """Into the store, verified and published."""
-    here, seal = installation(), present_seal()
-    store, backend = here.adapters.backup_store, here.adapters.services.of(made.server.kind)
+def _write(
+    name: str, recipient: Any, produce: Callable[[BinaryIO], Contents], work: Work
+) -> streams.Written[Contents]:
+    """What `produce` writes into the store, verified and published."""
+    store, seal = installation().adapters.backup_store, present_seal()
     with store.writing(name) as file:
-        written = streams.encrypt(
-            lambda sink: backend.backup(made.server, made.facts, sink),
-            file,
-            [recipient],
-            work.look,
-        )
+        written = streams.encrypt(produce, file, [recipient], work.look)
     with closing(store.open_draft(name)) as stored:
         seen = streams.decrypt(stored, None, seal.identities(), work.look)
     if (seen.plain, seen.stored) != (written.plain, written.stored):

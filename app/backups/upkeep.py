@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from app.adapters.backup_store import Stored
-from app.backups import downloading, notices, proving
+from app.backups import downloading, notices, proving, uploading
 from app.backups.content import is_backed_up, list_backed_up
 from app.backups.models import (
     Backup,
@@ -128,6 +128,7 @@ def tidy() -> None:
         with unit_of_work():
             apply_retention(number)
     downloading.sweep()
+    uploading.sweep()
     for act in (proving.sweep, sweep_store):
         try:
             act()

@@ -14,9 +14,12 @@ from pathlib import Path
 from app.errors import Unavailable
 from app.panel_backups.archive import Writer
 
-MADE_AGAIN = frozenset({"tmp", "run", "redis", "supervisor", "cache", "ingress", "downloads"})
-"""Sockets, packages of base images, downloads that last a day, and what others tell again: of a
-lost queue the scheduler enqueues everything anew, and ingress nodes are sent their routes."""
+MADE_AGAIN = frozenset(
+    {"tmp", "run", "redis", "supervisor", "cache", "ingress", "downloads", "uploads"}
+)
+"""Sockets, packages of base images, downloads and uploads that last a day, and what others tell
+again: of a lost queue the scheduler enqueues everything anew, and ingress nodes are sent their
+routes."""
 ELSEWHERE = frozenset({"panel", "operator", "secrets"})
 """The database, and keys: they have places of their own in the archive."""
 STORE = "backups"

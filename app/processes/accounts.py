@@ -150,6 +150,7 @@ def prepare_directories(settings: Settings, accounts: Accounts) -> None:
     _make(data / "ingress", Owner("ingress", None, 0o700), accounts)
     _make(data / "backups", Owner("worker", None, 0o700), accounts)
     _make(data / "downloads", Owner("worker", KEYS, 0o2750), accounts)
+    _make(data / "uploads", Owner("web", SHARED, 0o2770), accounts)  # encrypted; workers take them
     _make(data / "mail", Owner("worker", None, 0o700), accounts)  # letters may open an account
     for name in ("log", "supervisor"):
         # The supervisor, as root, writes and reads here: nobody else may lay a link or a file.

@@ -27,6 +27,8 @@ def create_wsgi_app() -> WSGIApplication:
         return (internal if is_internal else panel)(environ, start_response)
 
     _ = adapters.repositories, adapters.job_queue  # pages use these two; loaded once for all
+    for name in panel.jinja_env.list_templates(filter_func=lambda name: name.startswith("_")):
+        panel.jinja_env.get_template(name)  # the frame and the macros, of which all pages are made
     gc.collect()
     gc.freeze()  # gunicorn forks next: the collector does not write into what its workers share
     return application

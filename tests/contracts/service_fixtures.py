@@ -149,11 +149,12 @@ class ServiceCase:
             self.place.engine.execute(self.container, ("sh", "-c", "kill -9 -1"), {}, 20)
 
     def wait_until_back(self, facts: Facts) -> None:
-        """Wait for a killed server without asking anybody to start it."""
+        """Wait until a killed server gives its data again, without asking anybody to start it: one
+        that lists its objects may need a moment more to find them."""
         deadline = time.monotonic() + 30
         while True:
             try:
-                self.backend.usage(self.server, facts)
+                self.backend.contents(self.server, facts)
             except Unavailable:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)

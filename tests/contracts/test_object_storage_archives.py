@@ -30,7 +30,7 @@ from app.errors import Invalid, Unavailable
 from tests.contracts.object_storage_fixtures import Storage
 from tests.contracts.tenants import wait_until
 
-MANY = 2000
+MANY = 1200
 HOSTILE = (
     *("../out", "a/../../out", "/etc/passwd", "//two", "a//b", "..", ".", "C:\\x", "a\\b"),
     *("a/", "manifest.jsonl", ".encoded/x", "x" * 300, "new\nline", "\x01", "-rf", "~", "a/.."),

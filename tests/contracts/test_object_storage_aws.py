@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import chain, repeat
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from urllib3 import HTTPResponse
 
 from app.adapters.services import Usage
+from app.adapters.services.object_storage import ObjectStorage, tenants
 from app.adapters.services.object_storage.archive import ArchiveReader
 from app.adapters.services.object_storage.connections import parse_url
 from app.adapters.services.storage_dsn import aws_host, storage_dsn
-from app.errors import Invalid
+from app.errors import Invalid, Unavailable
 from tests.contracts.object_storage_fixtures import Storage
 from tests.contracts.test_object_storage_archives import HOSTILE, fill, written
 
@@ -56,6 +60,33 @@ def test_an_instance_lives_and_ends(amazon: Storage) -> None:
     assert mine["bucket"] not in str(amazon.client(all_rights).list_buckets()["Buckets"])
     users = amazon.iam(all_rights).list_users()["Users"]
     assert mine["bucket"] not in [user["UserName"] for user in users]
+
+
+@pytest.mark.parametrize(("denials", "is_known"), [(2, True), (None, False)])
+def test_a_new_bucket_may_be_denied_for_a_while(
+    amazon: Storage, monkeypatch: pytest.MonkeyPatch, denials: int | None, is_known: bool
+) -> None:
+    """Not all parts of a server know at once what it has made."""
+    monkeypatch.setattr(tenants, "NEW_BUCKET_SECONDS", 1.0)
+    assert isinstance(amazon.backend, ObjectStorage)
+    answers = repeat(True) if denials is None else chain(repeat(True, denials), repeat(False))
+
+    def deny(**_: object) -> AWSResponse | None:
+        said = io.BytesIO(b"<Error><Code>NoSuchBucket</Code></Error>")
+        denial = AWSResponse("", 404, {}, HTTPResponse(said, preload_content=False))
+        return denial if next(answers) else None
+
+    events = amazon.backend._clients.s3(parse_url(amazon.server.secret)).meta.events
+    events.register("before-send.s3.PutBucketPolicy", deny)
+    try:
+        if is_known:
+            facts = amazon.new()
+            assert amazon.client(facts).list_objects_v2(Bucket=facts["bucket"])["KeyCount"] == 0
+        else:
+            with pytest.raises(Unavailable, match="NoSuchBucket"):
+                amazon.new()
+    finally:
+        events.unregister("before-send.s3.PutBucketPolicy", deny)
 
 
 def test_hostile_names_come_back(amazon: Storage) -> None:

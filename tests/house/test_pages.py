@@ -81,8 +81,8 @@ def test_session_cookie_is_for_the_server_only(panel: Panel) -> None:
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
 
 
-BY_TOKEN = ("repositories.", "legacy.")
-"""Opened by a token in a header, never by a cookie: nothing to forge."""
+BY_TOKEN = ("repositories.", "legacy.", "client_")
+"""Opened by a token in a header or an address, never by a cookie: nothing to forge."""
 
 
 def post_rules(panel: Panel) -> list[Rule]:

@@ -65,6 +65,13 @@ def test_only_workers_have_the_operators_keys(services: dict[str, Any]) -> None:
         assert path == "/var/lib/moonbase/operator/operator.keys"
 
 
+def test_images_are_made_where_programs_may_run(services: dict[str, Any]) -> None:
+    """Docker mounts a container's `/tmp` so that nothing in it can be executed."""
+    for name in ("migrate", "worker"):
+        folder = services[name]["environment"]["TMPDIR"]
+        assert any(volume.endswith(f":{folder}") for volume in services[name]["volumes"]), name
+
+
 def test_code_of_addons_meets_nothing_of_ours(services: dict[str, Any]) -> None:
     asker = services["asker"]
     assert asker["network_mode"] == "none" and "secrets" not in asker

@@ -149,9 +149,21 @@ class ServiceBackend(Protocol):
         ...
 
     def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
-        """Replace all that is in it by what `backup` wrote; `source` is seekable back to where it
-        stands. Raises `Invalid` when that is damaged, of another engine or too new, as far as it
-        can be seen with the instance as it was."""
+        """Replace all that is in it by what `backup` or `take_in` wrote; `source` is seekable back
+        to where it stands. Raises `Invalid` when that is damaged, of another engine or too new, as
+        far as it can be seen with the instance as it was."""
+        ...
+
+    def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
+        """Turn a file that a person brings into one that `restore` takes, piece by piece: a dump,
+        or a tar of files without any folder above them, gzipped or not. No server is asked.
+        Raises `Invalid` when it is something else, or would be more than `most` bytes. A dump is
+        not counted; whether it is whole and can be run is seen by `restore`."""
+        ...
+
+    def hand_out(self, source: BinaryIO, sink: BinaryIO) -> None:
+        """Turn what `backup` wrote into what people open at home: the dump as it is, or a tar of
+        the files by their own names. No server is asked. Raises `Invalid` when it is damaged."""
         ...
 
     def deprovision(self, server: Server, key: str, facts: Facts) -> None:

@@ -15,6 +15,7 @@ from app.adapters.services import (
     ServiceKind,
     Usage,
 )
+from app.adapters.services.exchange import hand_on, take_dump
 from app.adapters.services.variables import variable_names
 from app.errors import Invalid, Unavailable
 
@@ -23,6 +24,7 @@ CONTENTS = {
     ServiceKind.MYSQL: Content.DATABASE,
     ServiceKind.OBJECT_STORAGE: Content.MEDIA,
 }
+NO_DUMP = "The file is no dump."
 VERSIONS = {ServiceKind.POSTGRESQL: ("15", "18")}
 
 
@@ -104,6 +106,15 @@ class FakeBackend:
         if found["kind"] != self.kind:
             raise Invalid(f"This is a backup of {found['kind']}.")
         self.data[facts["key"]] = found["tables"]
+
+    def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
+        """What `backup` writes."""
+        self._refuse("take_in")
+        return take_dump(source, sink, most, lambda head: head.startswith(b"{"), NO_DUMP)
+
+    def hand_out(self, source: BinaryIO, sink: BinaryIO) -> None:
+        self._refuse("hand_out")
+        hand_on(source, sink)
 
     def deprovision(self, server: Server, key: str, facts: Facts) -> None:
         self._refuse("deprovision")

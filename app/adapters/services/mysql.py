@@ -20,7 +20,9 @@ from app.adapters.services import (
 from app.adapters.services import mysql_dumps as dumps
 from app.adapters.services import mysql_sql as sql
 from app.adapters.services.embedded import Embedded, Program, container_name
+from app.adapters.services.exchange import hand_on, take_dump
 from app.adapters.services.hosted import Hosted
+from app.adapters.services.mysql_lines import is_dump
 from app.adapters.services.mysql_sql import ADMINISTRATOR, PORT, Login, mysql_errors
 from app.adapters.services.variables import database_facts
 from app.config import Settings
@@ -30,6 +32,7 @@ HOME = "/var/lib/mysql"
 # 128 MB of buffers, 300 connections of 2-3 MB each, and its own tables (99 MB when idle).
 LIMITS = Limits(memory_bytes=1536 * 2**20, cpus=2.0, pids=400)
 # Making a data directory takes 2-3 s (measured); reading the log after a crash up to a minute.
+_NO_DUMP = "The file is no dump of mysqldump or mariadb-dump. Bring what one of them writes."
 _START_SECONDS = 120
 _SET_PASSWORD_SECONDS = 20
 PROGRAM = Program(
@@ -98,6 +101,14 @@ class MySQL(Hosted):
         connections of the site are cut once."""
         with self._tools(server, facts) as tools:
             dumps.Restoring(lambda: self._administrator(server), tools, facts).run(source)
+
+    def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
+        """SQL as mysqldump or mariadb-dump write it."""
+        return take_dump(source, sink, most, is_dump, _NO_DUMP)
+
+    def hand_out(self, source: BinaryIO, sink: BinaryIO) -> None:
+        """The dump as it is."""
+        hand_on(source, sink)
 
     def deprovision(self, server: Server, key: str, facts: Facts) -> None:
         """Drop database and account; connections of the site are cut."""

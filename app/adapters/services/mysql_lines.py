@@ -11,6 +11,7 @@ from app.errors import Invalid
 
 _CHECK = b"-- Moonbase SHA-256 "
 _HEADS = (b"-- MariaDB dump", b"-- MySQL dump", b"-- mysqldump")
+_HEAD = 400
 _END = b"-- Dump completed"
 _SERVER = re.compile(rb"^-- Server version\t(\d+)\.(\d+)[^\n]*", re.MULTILINE)
 _INSERT = re.compile(rb"^INSERT INTO (`(?:[^`]|``)+`) ")
@@ -21,6 +22,11 @@ _DEFINER = re.compile(rb"DEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*` ?")
 _LOOKED_AT = 1024 * 1024
 _KEPT = 64 * 1024
 _DAMAGED = "The backup is damaged, or is no dump of MariaDB or MySQL."
+
+
+def is_dump(head: bytes) -> bool:
+    """Whether a file that begins like this is a dump."""
+    return any(words in head[:_HEAD] for words in _HEADS)
 
 
 class DumpLines:
@@ -149,9 +155,8 @@ class DumpSource(io.RawIOBase):
     def check(self, name: str, version: tuple[int, int]) -> None:
         """Raises `Invalid` when it is damaged, or of a MariaDB newer than `version`."""
         lines = self.lines
-        is_dump = any(head in lines.head[:400] for head in _HEADS)
         is_changed = self._said and self._said != lines.digest.hexdigest().encode()
-        if not is_dump or _END not in lines.tail[-400:] or is_changed:
+        if not is_dump(lines.head) or _END not in lines.tail[-400:] or is_changed:
             raise Invalid(_DAMAGED)
         made_by = _SERVER.search(lines.head)
         if made_by and b"MariaDB" in made_by[0]:

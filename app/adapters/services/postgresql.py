@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import BinaryIO
 
 import psycopg
@@ -21,6 +22,7 @@ from app.adapters.services import (
 from app.adapters.services import postgresql_dumps as dumps
 from app.adapters.services import postgresql_sql as sql
 from app.adapters.services.embedded import Embedded, Program, container_name
+from app.adapters.services.exchange import hand_on, take_dump
 from app.adapters.services.hosted import Hosted
 from app.adapters.services.postgresql_sql import ADMINISTRATOR, PORT, Login, postgresql_errors
 from app.adapters.services.variables import database_facts
@@ -99,12 +101,20 @@ class PostgreSQL(Hosted):
         with self._administrator(server) as connection, self._tools(server) as tools:
             restoring = dumps.Restoring(
                 connection,
-                lambda name: self._administrator(server, name),
+                lambda name, *who: self._connected(server, name, *who),
                 tools,
                 facts["key"],
                 self._allowed,
             )
             restoring.run(source)
+
+    def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
+        """What pg_dump writes: its custom format, or SQL."""
+        return take_dump(source, sink, most, dumps.is_dump, dumps.NO_DUMP)
+
+    def hand_out(self, source: BinaryIO, sink: BinaryIO) -> None:
+        """The dump as it is."""
+        hand_on(source, sink)
 
     def deprovision(self, server: Server, key: str, facts: Facts) -> None:
         """Drop database and role; connections of the site are cut."""
@@ -138,7 +148,17 @@ class PostgreSQL(Hosted):
     ) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
         """A connection as administrator that commits each statement, to the database in which it
         is at home or to an instance's."""
+        with self._connected(server, database) as connection:
+            yield connection
+
+    @contextmanager
+    def _connected(
+        self, server: Server, database: str | None, user: str = "", password: str = ""
+    ) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+        """The same for another role than the administrator, if one is named."""
         login = self._login(server)
+        if user:
+            login = replace(login, user=user, password=password)
         with postgresql_errors(_name(server)), login.connect(database) as connection:
             yield connection
 

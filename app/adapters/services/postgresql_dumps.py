@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import re
 import secrets
-from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import psycopg
 from psycopg import IsolationLevel, errors
@@ -16,6 +15,7 @@ from psycopg.sql import SQL, Identifier
 
 from app.adapters.engine import Engine
 from app.adapters.services import Contents
+from app.adapters.services.postgresql_scripts import load_script
 from app.adapters.services.postgresql_sql import (
     NEW,
     OLD,
@@ -39,6 +39,8 @@ _DUMP_SECONDS = 2 * 3600
 # Each try waits five seconds for sessions to end.
 _SWAP_TRIES = 6
 _DAMAGED = "The backup is damaged, or is no dump of PostgreSQL."
+NO_DUMP = "The file is no dump of PostgreSQL. Bring what pg_dump writes, as SQL or with “-Fc”."
+_CUSTOM = b"PGDMP"
 # What a dump says of itself in the beginning of its list.
 _FROM = re.compile(r"^; +Dumped from database version: (\d+)", re.MULTILINE)
 _EXTENSION = re.compile(r"^\d+; \d+ \d+ EXTENSION - (\S+)", re.MULTILINE)
@@ -48,6 +50,21 @@ _OURS = re.compile(
 )
 _BROKEN_OFF = ("could not read from input file", "could not find block", "could not uncompress")
 _KILLED = (None, 137, 143)
+_PIECE = 256 * 1024
+
+
+class Connect(Protocol):
+    """Opens a connection to a database, as administrator or as somebody with a password."""
+
+    def __call__(
+        self, database: str, user: str = ..., password: str = ..., /
+    ) -> AbstractContextManager[Connection]: ...
+
+
+def is_dump(head: bytes) -> bool:
+    """Whether a file that begins like this is a dump, of the custom format or SQL."""
+    is_script = head.startswith(b"--") and b"PostgreSQL database dump" in head
+    return head.startswith(_CUSTOM) or is_script
 
 
 @dataclass(frozen=True)
@@ -127,7 +144,7 @@ class Restoring:
     def __init__(
         self,
         connection: Connection,
-        connect: Callable[[str], AbstractContextManager[Connection]],
+        connect: Connect,
         tools: Tools,
         key: str,
         allowed: frozenset[str],
@@ -140,9 +157,15 @@ class Restoring:
 
     def run(self, source: BinaryIO) -> None:
         """Take the dump in whole, look at it, fill a new database with it, swap."""
+        begin = source.tell()
+        is_custom = source.read(len(_CUSTOM)) == _CUSTOM
+        source.seek(begin)
         try:
-            extensions = self._take_in(source)
-            self._fill(extensions)
+            if is_custom:
+                self._fill(self._take_in(source))
+            else:
+                self._fill_by_script(source)
+            self._hand_over()
             self._swap()
         finally:
             self._clean_up()
@@ -166,20 +189,42 @@ class Restoring:
         if int(made_by[1]) > major:
             raise Invalid(f"The backup is of PostgreSQL {made_by[1]}, which is newer.")
         extensions = [name for name in _EXTENSION.findall(text) if name != "plpgsql"]
-        if foreign := sorted(set(extensions) - self._allowed):
-            raise Invalid(f"The backup needs the extension “{foreign[0]}”, which is not allowed.")
-        refuse_missing_extensions(self._connection, extensions, self._tools.server)
+        self._refuse_extensions(extensions)
         kept = [line for line in text.splitlines() if not _OURS.match(line)]
         self._tools.write(self._list, io.BytesIO("\n".join(kept).encode()))
         return extensions
 
-    def _fill(self, extensions: list[str]) -> None:
+    def _fill_by_script(self, source: BinaryIO) -> None:
+        """Nothing of it is written to a disk before: a file that fails is not looked for."""
+        password = self._make_new([])
+        with self._connect(self._new, self._restorer, password) as inside:
+            load_script(inside, source, self._install, _DUMP_SECONDS)
+        while source.read(_PIECE):  # to its very end, where an encrypted one proves what it was
+            pass
+
+    def _install(self, extension: str) -> None:
+        """As administrator, for whoever brings a script: most of them need one."""
+        self._refuse_extensions([extension])
+        with self._connect(self._new) as inside:
+            furnish_database(inside, self._restorer, [extension])
+
+    def _refuse_extensions(self, extensions: list[str]) -> None:
+        if foreign := sorted(set(extensions) - self._allowed):
+            raise Invalid(f"The backup needs the extension “{foreign[0]}”, which is not allowed.")
+        refuse_missing_extensions(self._connection, extensions, self._tools.server)
+
+    def _make_new(self, extensions: list[str]) -> str:
+        """The new database and the role that fills it, which is in no other; its password."""
         self._drop_new()
         password = secrets.token_urlsafe(24)
         ensure_role(self._connection, self._restorer, password, connections=2)
         ensure_database(self._connection, self._new, self._restorer)
         with self._connect(self._new) as inside:
             furnish_database(inside, self._restorer, extensions)
+        return password
+
+    def _fill(self, extensions: list[str]) -> None:
+        password = self._make_new(extensions)
         host = self._tools.login.host if self._tools.login else "127.0.0.1"
         port = self._tools.login.port if self._tools.login else PORT
         options = ("--no-owner", "--no-acl", "--exit-on-error", f"--use-list={self._list}")
@@ -192,7 +237,6 @@ class Restoring:
             raise Invalid(_DAMAGED)
         if code != 0:
             raise Invalid(f"The backup cannot be restored: {last_line(said)}")
-        self._hand_over()
 
     def _see_server(self) -> None:
         """Raises `Unavailable` when the server ended meanwhile: whatever failed, failed by that,

@@ -19,6 +19,7 @@ from app.adapters.services import (
     Usage,
 )
 from app.adapters.services.embedded import Embedded, Program
+from app.adapters.services.exchange import NoExchange
 from app.adapters.services.hosted import Hosted
 from app.adapters.services.json_api import JsonApi
 from app.adapters.services.rabbitmq_hosts import VirtualHosts
@@ -40,7 +41,7 @@ START_SECONDS = 90.0
 _SALT_BYTES = 4
 
 
-class RabbitMq(Hosted):
+class RabbitMq(NoExchange, Hosted):
     """Instances are virtual hosts; users have no tags and permissions in their own only.
 
     An administrator's server is known by its management API, `https://user:password@host:15671`.

@@ -29,6 +29,7 @@ from app.adapters.services import (
     ServiceKind,
     Usage,
 )
+from app.adapters.services.exchange import NoExchange
 from app.adapters.services.variables import variables_of
 from app.errors import Invalid, Unavailable
 
@@ -47,7 +48,7 @@ USER = "65534:65534"
 _SILENT = "The Redis of this environment does not answer."
 
 
-class Redis:
+class Redis(NoExchange):
     """One container an instance. `ensure_image` makes the image of a recipe where it is missing
     and answers with its tag."""
 

@@ -19,6 +19,7 @@ from app.adapters.services import (
     ServiceKind,
     Usage,
 )
+from app.adapters.services.exchange import NoExchange
 from app.adapters.services.json_api import JsonApi
 from app.adapters.services.search_guards import find_guard
 from app.adapters.services.server_urls import Address, read_address
@@ -35,7 +36,7 @@ _UNGUARDED = (
 )
 
 
-class Search:
+class Search(NoExchange):
     """Servers by an administrator's URL, `https://user:password@host:9200`.
 
     With `?shared=yes` a server that keeps nobody apart is used all the same: its sites are then

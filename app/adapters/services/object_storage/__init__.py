@@ -16,7 +16,7 @@ from app.adapters.engine import Engine
 from app.adapters.services import Content, Contents, Facts, Order, Server, ServiceKind, Usage
 from app.adapters.services.embedded import Embedded, Program
 from app.adapters.services.hosted import Hosted
-from app.adapters.services.object_storage import seaweed, tenants, transfer
+from app.adapters.services.object_storage import folders, seaweed, tenants, transfer
 from app.adapters.services.object_storage.archive import Entry
 from app.adapters.services.object_storage.certificate import certificate_of
 from app.adapters.services.object_storage.connections import (
@@ -63,7 +63,7 @@ class ObjectStorage(Hosted):
         s3, iam = self._clients.s3(there), self._clients.iam(there)
         with storage_errors():
             tenants.ensure_bucket(s3, order.key, there.region)
-            tenants.publish_bucket(s3, order.key)
+            tenants.once_known(lambda: tenants.publish_bucket(s3, order.key))
             key = tenants.noted_key(s3, iam, order.key) if server.is_embedded else None
             if key is None:
                 rights = tenants.EMBEDDED_RIGHTS if server.is_embedded else tenants.RIGHTS
@@ -106,6 +106,14 @@ class ObjectStorage(Hosted):
         can_keep = seaweed.can_keep if server.is_embedded else _can_keep_any
         with storage_errors():
             transfer.Restore(s3, bucket, can_keep).run(source)
+
+    def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
+        """A tar of files, gzipped or not; objects get the type that their name says."""
+        return folders.take_folder(source, sink, most)
+
+    def hand_out(self, source: BinaryIO, sink: BinaryIO) -> None:
+        """A tar of files."""
+        folders.hand_out_folder(source, sink)
 
     def deprovision(self, server: Server, key: str, facts: Facts) -> None:
         there = self._connect(server)

@@ -7,6 +7,7 @@ made is found again without a note of it.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ _GONE = frozenset(
 )
 _OWN_ALREADY = frozenset({"BucketAlreadyOwnedByYou"})
 _USER_EXISTS = frozenset({"EntityAlreadyExists", "EntityAlreadyExistsException"})
+NEW_BUCKET_SECONDS = 20.0
+_LOOK_SECONDS = 0.2
 # What a bucket of Amazon's needs to be readable by everybody, and has no meaning elsewhere.
 _UNKNOWN = frozenset(
     {"NotImplemented", "MethodNotAllowed", "NoSuchPublicAccessBlockConfiguration", "501", "405"}
@@ -98,6 +101,20 @@ def ensure_bucket(s3: S3Client, bucket: str, region: str) -> None:
         raise Invalid(sentence) from error
 
 
+def once_known(ask: Callable[[], None]) -> None:
+    """Do `ask` with a bucket that was just made. Not all parts of a server know it at once: Amazon
+    says so of its own, and SeaweedFS, just started, was seen to deny one that it had made. So
+    `NoSuchBucket` is believed after `NEW_BUCKET_SECONDS` only. Raises the library's errors."""
+    deadline = time.monotonic() + NEW_BUCKET_SECONDS
+    while True:
+        try:
+            return ask()
+        except ClientError as error:
+            if code_of(error) != "NoSuchBucket" or time.monotonic() > deadline:
+                raise
+        time.sleep(_LOOK_SECONDS)
+
+
 def publish_bucket(s3: S3Client, bucket: str) -> None:
     """Let everybody read objects by name, and nobody list them. By policy: ACLs are taken and
     mean nothing, for clients send `public-read` with every upload (L5003)."""
@@ -150,8 +167,8 @@ def note_key(s3: S3Client, bucket: str, key: tuple[str, str]) -> None:
     """Keep a key on the server, where only the panel reads: IAM tells a secret once, and the
     worker that hears it may die. The server itself keeps secrets in plain text all the same."""
     ensure_bucket(s3, NOTES, DEFAULT_REGION)
-    noted = json.dumps({"access_key": key[0], "secret_key": key[1]})
-    s3.put_object(Bucket=NOTES, Key=bucket, Body=noted.encode())
+    noted = json.dumps({"access_key": key[0], "secret_key": key[1]}).encode()
+    once_known(lambda: _put(s3, bucket, noted))
 
 
 def touch_notes(s3: S3Client) -> None:
@@ -162,7 +179,7 @@ def touch_notes(s3: S3Client) -> None:
         if code_of(error) not in _GONE:
             raise
         ensure_bucket(s3, NOTES, DEFAULT_REGION)
-        s3.put_object(Bucket=NOTES, Key=_READY, Body=b"ready")
+        _put(s3, _READY, b"ready")
 
 
 def forget_key(s3: S3Client, bucket: str) -> None:
@@ -194,6 +211,10 @@ def _delete_keys(iam: IAMClient, user: str) -> None:
     for key in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]:
         with _passing(_GONE):
             iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
+
+
+def _put(s3: S3Client, key: str, note: bytes) -> None:
+    s3.put_object(Bucket=NOTES, Key=key, Body=note)
 
 
 def _policy(*statements: dict[str, Any]) -> str:

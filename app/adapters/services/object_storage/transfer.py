@@ -88,7 +88,7 @@ class Restore:
                 pass
             self._check(archive)
             source.seek(begin)
-            with closing(ArchiveReader(source)) as again, _uploading() as submit:
+            with closing(ArchiveReader(source, is_known=True)) as again, _uploading() as submit:
                 for member, entry in zip(again.members(), archive.entries(), strict=False):
                     self._upload(submit, member, entry)
 
