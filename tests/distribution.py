@@ -35,6 +35,8 @@ GROUPS = (
             "tests/contracts/test_object_storage",
             "tests/contracts/test_backup_stores.py",
             "tests/backups/test_real_services.py",
+            "tests/contracts/test_brought.py",
+            "tests/client_api/test_divio_cli.py",
         ),
     ),
     ("a browser", ("tests/browser/",)),

@@ -50,10 +50,11 @@ from app.routes.operations import seed_feed
 from app.seals import present_seal
 from app.services.servers import seed_servers
 from app.transactions import unit_of_work
-from tests.quick_routes import share_builders
+from tests.quick_panels import share_dialects, share_rules, share_statements
 from tests.serving_engine import ServingEngine
 
-share_builders()
+share_rules()
+share_dialects()
 
 TEMPLATES = Path(__file__).parents[1] / "test-artifacts" / "templates"
 """Compiled templates: each panel would compile them again, an eighth of a second for a page."""
@@ -144,6 +145,7 @@ class Panel:
             backup_store=self.backup_store,
         )
         self.app = create_app(settings, self.adapters)
+        share_statements(self.app)
         TEMPLATES.mkdir(parents=True, exist_ok=True)
         self.app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(TEMPLATES))
 

@@ -34,7 +34,7 @@ class Known:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._backend, name)
-        if name in ("variables", "kind", "content", "versions"):
+        if name in ("variables", "kind", "content", "versions", "take_in", "hand_out"):
             return found
         return lambda server, *rest: found(self._servers[server.key], *rest)
 

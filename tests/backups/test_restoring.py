@@ -364,7 +364,9 @@ def test_a_worker_that_lost_its_lease_overwrites_nothing(panel: Panel) -> None:
 
     def meanwhile(question: str) -> None:
         with unit_of_work():
-            restoration(number).heartbeat_at = now() - datetime.timedelta(minutes=5)
+            row = restoration(number)
+            row.heartbeat_at = now() - datetime.timedelta(minutes=5)
+            row.lease_token = "another's"  # its own heartbeats say no more
         recover(number)
 
     data.interrupt(panel, meanwhile)

@@ -148,7 +148,9 @@ def test_a_killed_worker_leaves_nothing_that_looks_good(panel: Panel) -> None:
     assert len(data.letters(panel)) == 1, "told once"
 
 
-def test_a_worker_that_wakes_up_late_publishes_nothing(panel: Panel) -> None:
+def begin_and_recover_meanwhile(panel: Panel, **changed: str) -> str:
+    """Take a backup whose heartbeat is old when a recovery looks in the middle; its uuid.
+    `changed` is what else the recovery finds in the row."""
     data.fill(panel)
     uuid = data.ask(panel)
     panel.queue.jobs.clear()
@@ -157,12 +159,26 @@ def test_a_worker_that_wakes_up_late_publishes_nothing(panel: Panel) -> None:
         with unit_of_work():
             row = data.backup(uuid)
             row.heartbeat_at = now() - datetime.timedelta(minutes=5)
+            for name, value in changed.items():
+                setattr(row, name, value)
         taking.recover(row.id)
 
     data.interrupt(panel, meanwhile)
     with panel.reading():
         number = data.backup(uuid).id
     data.run(panel, "take", number)
+    return uuid
+
+
+def test_a_living_worker_that_could_not_write_is_not_taken_for_lost(panel: Panel) -> None:
+    uuid = begin_and_recover_meanwhile(panel)
+    with panel.reading():
+        assert data.backup(uuid).status == WorkStatus.SUCCEEDED
+
+
+def test_a_worker_that_wakes_up_late_publishes_nothing(panel: Panel) -> None:
+    # Another's: its own heartbeats say no more.
+    uuid = begin_and_recover_meanwhile(panel, lease_token="another's")
     with panel.reading():
         assert data.backup(uuid).sentence == taking.LOST
     assert data.stored(panel) == []

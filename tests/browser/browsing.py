@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Error, Page, Response
 
 from tests.browser.panel import PASSWORD, Panel
 
@@ -21,9 +21,26 @@ CHROMIUM: dict[str, Any] = {
 }
 
 
+PASSING = ("ERR_NETWORK_CHANGED", "interrupted by another navigation")
+
+
+def go_to(page: Page, address: str, tries: int = 5) -> Response:
+    """Open a page. The browser gives up when the machine's networks change, as they do while other
+    tests start engines and containers, and when the present page just then loads itself anew, as
+    that of a deployment does at its end: then it is asked again."""
+    try:
+        answer = page.goto(address)
+    except Error as error:
+        if tries == 1 or not any(reason in error.message for reason in PASSING):
+            raise
+        return go_to(page, address, tries - 1)
+    assert answer is not None
+    return answer
+
+
 def sign_in(page: Page, panel: Panel, email: str) -> None:
     """Through the form, as everybody."""
-    page.goto(f"{panel.url}/account/sign-in/")
+    go_to(page, f"{panel.url}/account/sign-in/")
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
-from tests.browser.browsing import CHROMIUM, listen, sign_in
+from tests.browser.browsing import CHROMIUM, go_to, listen, sign_in
 from tests.browser.panel import Panel, running_panel
 from tests.browser.seeding import Agency, seed_agency
 
@@ -57,7 +57,7 @@ def signed_in(browser: Browser, office: Office) -> StorageState:
 def inside(page: Page, office: Office, signed_in: StorageState) -> Page:
     """A page on which the agency's owner is signed in, at the list of applications."""
     page.context.add_cookies(signed_in["cookies"])
-    page.goto(f"{office[0].url}/applications/")
+    go_to(page, f"{office[0].url}/applications/")
     return page
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.addons.archives import archive
-from tests.browser.browsing import CHROMIUM, sign_in
+from tests.browser.browsing import CHROMIUM, go_to, sign_in
 from tests.browser.pages import SIGNED_OUT, editors_pages, signed_in_pages
 from tests.browser.panel import Panel, running_panel
 from tests.browser.seeding import EMAIL, seed_agency
@@ -68,7 +68,7 @@ class Camera:
 
     def take(self, name: str, path: str) -> None:
         if self.wants(name):
-            self.page.goto(self.panel.url + path, wait_until="load")
+            go_to(self.page, self.panel.url + path, wait_until="load")
             self.page.wait_for_timeout(250)
             self.keep(name, full=True)
 
@@ -80,22 +80,22 @@ def take_moments(camera: Camera) -> None:
     """What shows only after a click: menu, confirmation, a new token, a refused form."""
     page, url = camera.page, camera.panel.url
     if camera.wants("moment-menu"):
-        page.goto(f"{url}/applications/")
+        go_to(page, f"{url}/applications/")
         page.click("#account-menu-opens")
         camera.keep("moment-menu")
     if camera.wants("moment-confirm"):
-        page.goto(f"{url}/applications/riverside-bakery/environments/test/releases/")
+        go_to(page, f"{url}/applications/riverside-bakery/environments/test/releases/")
         page.click("text=Roll back >> nth=0")
         camera.keep("moment-confirm")
     if camera.wants("moment-addon"):
         take_upload(camera)
     if camera.wants("moment-refused"):
-        page.goto(f"{url}/applications/new/")
+        go_to(page, f"{url}/applications/new/")
         page.fill("#name", "City Museum")
         page.click("text=Create application")
         camera.keep("moment-refused", full=True)
     if camera.wants("moment-token"):
-        page.goto(f"{url}/account/access-tokens/")
+        go_to(page, f"{url}/account/access-tokens/")
         page.fill("#name", "Laptop")
         page.click("text=Make token")
         camera.keep("moment-token", full=True)
@@ -104,12 +104,12 @@ def take_moments(camera: Camera) -> None:
 def take_upload(camera: Camera) -> None:
     """A name that is refused, and an archive with all that is wrong with it."""
     page, url = camera.page, camera.panel.url
-    page.goto(f"{url}/addons/new/")
+    go_to(page, f"{url}/addons/new/")
     page.fill("#package_name", "northlight_opening_hours")
     page.fill("#name", "Opening hours")
     page.click("text=Create addon")
     camera.keep("moment-addon-refused", full=True)
-    page.goto(f"{url}/addons/{HOURS}/upload/")
+    go_to(page, f"{url}/addons/{HOURS}/upload/")
     broken = archive("1.1.1", HOURS, {"aldryn_config.py": BROKEN_FORM})
     file = {"name": f"{HOURS}.tar.gz", "mimeType": "application/gzip", "buffer": broken}
     page.set_input_files("#app", [file])
@@ -133,7 +133,7 @@ def take_variables(camera: Camera) -> None:
     """Previews, a revealed secret, and two people at once."""
     page, url = camera.page, camera.panel.url
     if camera.wants("moment-variables-paste"):
-        page.goto(f"{url}{VARIABLES}/paste/")
+        go_to(page, f"{url}{VARIABLES}/paste/")
         page.fill("#text", PASTED)
         page.click("text=Preview")
         camera.keep("moment-variables-paste", full=True)
@@ -141,25 +141,25 @@ def take_variables(camera: Camera) -> None:
         page.click("text=Look again")
         camera.keep("moment-variables-paste-refused", full=True)
     if camera.wants("moment-variables-copy"):
-        page.goto(f"{url}{VARIABLES}/copy/")
+        go_to(page, f"{url}{VARIABLES}/copy/")
         page.click("text=Preview all")
         camera.keep("moment-variables-copy", full=True)
     if camera.wants("moment-variables-reveal"):
-        page.goto(f"{url}{VARIABLES}/")
+        go_to(page, f"{url}{VARIABLES}/")
         page.click("[aria-label='Reveal STRIPE_API_KEY']")
         camera.keep("moment-variables-reveal", full=True)
     if camera.wants("moment-variables-export"):
-        page.goto(f"{url}{VARIABLES}/")
+        go_to(page, f"{url}{VARIABLES}/")
         page.click("#export-opens")
         camera.keep("moment-variables-export")
     if camera.wants("moment-variables-overtaken"):
-        page.goto(f"{url}{VARIABLES}/?edit=ROBOTS")
+        go_to(page, f"{url}{VARIABLES}/?edit=ROBOTS")
         page.fill("#value", "nofollow")
         page.evaluate("document.querySelector('[name=version]').value = '1'")
         page.click("text=Save variable")
         camera.keep("moment-variables-overtaken", full=True)
     if camera.wants("moment-variables-caution"):
-        page.goto(f"{url}{VARIABLES}/?edit=DOMAIN_REDIRECTS")
+        go_to(page, f"{url}{VARIABLES}/?edit=DOMAIN_REDIRECTS")
         page.click("text=Save variable")
         camera.keep("moment-variables-caution", full=True)
 
@@ -168,7 +168,7 @@ def take_forms(camera: Camera) -> None:
     """An addon's form: previewed, and refused."""
     page, url = camera.page, camera.panel.url
     if camera.wants("moment-form"):
-        page.goto(f"{url}/sites/riverside-bakery/forms/{NOTICE}/")
+        go_to(page, f"{url}/sites/riverside-bakery/forms/{NOTICE}/")
         page.get_by_label("Notice").fill("We are back")
         page.get_by_label("Key of the map").fill("a secret")
         page.get_by_role("button", name="Preview").click()

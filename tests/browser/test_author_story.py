@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.browsing import go_to
 from tests.browser.test_addon_story import Shop, enter
 from tests.browser.test_every_page import findings_of_axe
 from tests.deployments import site as deploying
@@ -66,7 +67,7 @@ class Desk:
 
     def upload(self, url: str) -> None:
         """Pack by the page's own commands, and send it by its form."""
-        self.page.goto(f"{url}/addons/{NAME}/upload/")
+        go_to(self.page, f"{url}/addons/{NAME}/upload/")
         text = self.page.content().split("by hand", 1)[1]
         environment = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "HOME": "/tmp"}
         for command in map(unescape, re.findall(r"<code>(.+?)</code>", text)):
@@ -87,7 +88,7 @@ def test_from_the_name_to_stable_onto_a_site_and_on_to_the_next_version(
 ) -> None:
     url = shop[1]
     enter(page, shop, ALICE)
-    page.goto(f"{url}/addons/new/")
+    go_to(page, f"{url}/addons/new/")
     page.get_by_label("Package name").fill(NAME)
     page.get_by_label("Name", exact=True).fill("Susan’s welcome")
     page.get_by_label("Licence").select_option("MIT")
@@ -115,9 +116,9 @@ def test_from_the_name_to_stable_onto_a_site_and_on_to_the_next_version(
     desk.write("1.1", 'footer = forms.CharField("Footer", required=False)')
     desk.upload(url)
     expect(page.get_by_text("Version 1.1 is in the Alpha channel.")).to_be_visible()
-    page.goto(f"{url}/applications/demo/addons/")
+    go_to(page, f"{url}/applications/demo/addons/")
     expect(page.get_by_text("Upgrade…")).to_have_count(0)
-    page.goto(f"{url}/addons/{NAME}/versions/1.1/")
+    go_to(page, f"{url}/addons/{NAME}/versions/1.1/")
     move(page, "Stable")
     upgrade(page, shop[0], url)
     assert complaints == []
@@ -125,7 +126,7 @@ def test_from_the_name_to_stable_onto_a_site_and_on_to_the_next_version(
 
 def install(page: Page, url: str) -> None:
     """On `demo`, from the marketplace."""
-    page.goto(f"{url}/marketplace/?q=susan")
+    go_to(page, f"{url}/marketplace/?q=susan")
     page.get_by_role("link", name="Susan’s welcome").click()
     page.get_by_label("Site", exact=True).select_option("demo")
     page.get_by_role("button", name="Go on to install").click()
@@ -136,11 +137,11 @@ def install(page: Page, url: str) -> None:
 
 def upgrade(page: Page, panel: Panel, url: str) -> None:
     """The site is told of it; what was filled in stays."""
-    page.goto(f"{url}/applications/demo/addons/")
+    go_to(page, f"{url}/applications/demo/addons/")
     page.get_by_role("link", name="Upgrade…").click()
     expect(page.get_by_text("Version 1.1 is available")).to_be_visible()
     assert findings_of_axe(page) == []
     page.get_by_role("button", name="Upgrade to 1.1").click()
-    page.goto(f"{url}/applications/demo/addons/{NAME}/")
+    go_to(page, f"{url}/applications/demo/addons/{NAME}/")
     expect(page.get_by_label("Footer")).to_be_visible()
     assert page.get_by_label("Welcome").input_value() == "Good morning"

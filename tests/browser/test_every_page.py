@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.browsing import listen, sign_in
+from tests.browser.browsing import go_to, listen, sign_in
 from tests.browser.conftest import Office
 from tests.browser.pages import SIGNED_OUT, editors_pages, signed_in_pages
 from tests.browser.seeding_people import EDITOR
@@ -64,8 +64,7 @@ def findings_of_axe(page: Page) -> list[str]:
 def look_at(page: Page, address: str, name: str, seen: Seen) -> None:
     """Open one page and note everything."""
     page.set_viewport_size(DESKTOP)
-    answer = page.goto(address)
-    assert answer is not None
+    answer = go_to(page, address)
     seen.statuses[name] = answer.status
     seen.headings[name] = page.locator("h1").count()
     seen.findings[name] = findings_of_axe(page)
@@ -132,11 +131,11 @@ def test_menu_confirmation_and_refusal_have_no_serious_finding(
     panel, agency = office
     inside.click("#account-menu-opens")
     assert findings_of_axe(inside) == []
-    inside.goto(f"{panel.url}/applications/{agency.slug}/environments/test/releases/")
+    go_to(inside, f"{panel.url}/applications/{agency.slug}/environments/test/releases/")
     inside.get_by_role("button", name="Roll back to release 2").click()
     expect(inside.get_by_role("dialog")).to_be_visible()
     assert findings_of_axe(inside) == []
-    inside.goto(f"{panel.url}/applications/new/")
+    go_to(inside, f"{panel.url}/applications/new/")
     inside.get_by_label("Name", exact=True).fill("City Museum")
     inside.get_by_role("button", name="Create application").click()
     expect(inside.get_by_text("is taken")).to_be_visible()
@@ -147,7 +146,7 @@ def test_every_page_comes_with_the_strict_policy(
     inside: Page, office: Office, complaints: list[str]
 ) -> None:
     panel, agency = office
-    answer = inside.goto(f"{panel.url}/applications/{agency.slug}/")
+    answer = go_to(inside, f"{panel.url}/applications/{agency.slug}/")
     assert answer is not None
     policy = answer.headers["content-security-policy"]
     assert "script-src 'self';" in policy

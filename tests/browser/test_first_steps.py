@@ -6,12 +6,12 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.browsing import sign_in
+from tests.browser.browsing import go_to, sign_in
 from tests.browser.panel import PASSWORD, Panel
 
 
 def _sign_up(page: Page, panel: Panel) -> None:
-    page.goto(f"{panel.url}/account/sign-up/")
+    go_to(page, f"{panel.url}/account/sign-up/")
     page.get_by_label("Name").fill("Alice Moreau")
     page.get_by_label("E-mail").fill("alice@example.com")
     page.get_by_label("Password").fill(PASSWORD)
@@ -39,7 +39,7 @@ def test_a_new_person_creates_an_application(page: Page, panel: Panel) -> None:
 
 def test_deploying_opens_the_page_of_the_deployment(page: Page, panel: Panel) -> None:
     _sign_up(page, panel)
-    page.goto(f"{panel.url}/applications/new/")
+    go_to(page, f"{panel.url}/applications/new/")
     page.get_by_label("Name", exact=True).fill("Demo")
     page.get_by_role("button", name="Create application").click()
     page.get_by_role("button", name="Deploy Test").click()
@@ -53,7 +53,7 @@ def test_deploying_opens_the_page_of_the_deployment(page: Page, panel: Panel) ->
 
 def test_an_empty_repository_teaches_the_push(page: Page, panel: Panel) -> None:
     _sign_up(page, panel)
-    page.goto(f"{panel.url}/applications/new/")
+    go_to(page, f"{panel.url}/applications/new/")
     page.get_by_label("Name", exact=True).fill("Demo")
     page.get_by_role("radio", name="Build your own").check()
     page.get_by_role("button", name="Create application").click()
@@ -69,7 +69,7 @@ def test_a_command_is_copied(browser: Browser, panel: Panel) -> None:
     with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
         page = context.new_page()
         sign_in(page, panel, "alice@example.com")
-        page.goto(f"{panel.url}/account/ssh-keys/")
+        go_to(page, f"{panel.url}/account/ssh-keys/")
         page.get_by_role("button", name="Copy ssh-keygen -t ed25519").click()
         expect(page.locator("[data-copy-label]").first).to_have_text("Copied")
         assert page.evaluate("navigator.clipboard.readText()") == "ssh-keygen -t ed25519"
@@ -77,19 +77,19 @@ def test_a_command_is_copied(browser: Browser, panel: Panel) -> None:
 
 def test_a_wrong_password_is_refused_with_a_sentence(page: Page, panel: Panel) -> None:
     panel.add_person("alice@example.com", "Alice")
-    page.goto(f"{panel.url}/account/sign-in/")
+    go_to(page, f"{panel.url}/account/sign-in/")
     page.get_by_label("E-mail").fill("alice@example.com")
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_have_text("E-mail address and password do not match.")
     expect(page.get_by_label("E-mail")).to_have_value("alice@example.com")
-    page.goto(f"{panel.url}/applications/")
+    go_to(page, f"{panel.url}/applications/")
     expect(page).to_have_url(re.compile("/account/sign-in/"))
 
 
 def test_a_refused_field_says_why(page: Page, panel: Panel) -> None:
     _sign_up(page, panel)
-    page.goto(f"{panel.url}/applications/new/")
+    go_to(page, f"{panel.url}/applications/new/")
     page.get_by_label("Name", exact=True).fill("Panel")
     page.get_by_label("Address name").fill("admin")
     page.get_by_role("button", name="Create application").click()
@@ -100,12 +100,12 @@ def test_a_refused_field_says_why(page: Page, panel: Panel) -> None:
 
 def test_a_new_token_is_shown_once_with_the_line_to_clone(page: Page, panel: Panel) -> None:
     _sign_up(page, panel)
-    page.goto(f"{panel.url}/account/access-tokens/")
+    go_to(page, f"{panel.url}/account/access-tokens/")
     page.get_by_label("What is it for?").fill("Laptop")
     page.get_by_role("button", name="Make token").click()
     expect(page.locator(".new-token code").first).to_have_text(re.compile(r"^mb_\S{40,}$"))
     expect(page.locator(".new-token")).to_contain_text("git clone http://alice%40example.com@")
-    page.goto(f"{panel.url}/account/access-tokens/")
+    go_to(page, f"{panel.url}/account/access-tokens/")
     expect(page.locator(".new-token")).to_have_count(0)
     expect(page.get_by_text("Laptop", exact=True)).to_be_visible()
 
@@ -122,7 +122,7 @@ def test_it_works_without_scripts(browser: Browser, panel: Panel) -> None:
         expect(page.get_by_role("heading", level=1)).to_have_text("Demo")
         expect(page.locator("noscript p")).to_be_visible()
         expect(page.locator(".needs-js").first).to_be_hidden()
-        page.goto(f"{panel.url}/applications/demo/environments/test/variables/")
+        go_to(page, f"{panel.url}/applications/demo/environments/test/variables/")
         page.get_by_label("Name").fill("API_KEY")
         page.get_by_label("Value").fill("one")
         page.get_by_role("button", name="Save variable").click()

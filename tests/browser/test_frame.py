@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from app.web.statuses import STATUSES
+from tests.browser.browsing import go_to
 from tests.browser.conftest import Office
 
 ROOT = Path(__file__).parents[2]
@@ -17,11 +18,11 @@ ICON_CALL = re.compile(r"""icon\("([a-z0-9-]+)\"""")
 
 def test_the_theme_is_kept(page: Page, office: Office) -> None:
     panel = office[0]
-    page.goto(f"{panel.url}/account/sign-in/")
+    go_to(page, f"{panel.url}/account/sign-in/")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-    page.goto(f"{panel.url}/account/sign-up/")
+    go_to(page, f"{panel.url}/account/sign-up/")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Auto").click()
@@ -33,13 +34,13 @@ def test_the_theme_is_kept(page: Page, office: Office) -> None:
 def test_without_scripts_the_theme_is_the_systems(browser: Browser, office: Office) -> None:
     with browser.new_context(java_script_enabled=False, color_scheme="dark") as context:
         page = context.new_page()
-        page.goto(f"{office[0].url}/account/sign-in/")
+        go_to(page, f"{office[0].url}/account/sign-in/")
         expect(page.locator("body")).to_have_css("background-color", "rgb(16, 18, 22)")
 
 
 def test_the_keyboard_reaches_everything(inside: Page, office: Office) -> None:
     panel, agency = office
-    inside.goto(f"{panel.url}/applications/{agency.slug}/")
+    go_to(inside, f"{panel.url}/applications/{agency.slug}/")
     inside.keyboard.press("Tab")
     skip = inside.get_by_role("link", name="Skip to the content")
     expect(skip).to_be_focused()
@@ -71,7 +72,7 @@ def test_a_row_opens_its_application_by_keyboard_and_click(inside: Page, office:
 
 def test_a_confirmation_begins_at_the_harmless_button(inside: Page, office: Office) -> None:
     panel, agency = office
-    inside.goto(f"{panel.url}/applications/{agency.slug}/environments/test/releases/")
+    go_to(inside, f"{panel.url}/applications/{agency.slug}/environments/test/releases/")
     inside.get_by_role("button", name="Roll back to release 1").press("Enter")
     dialog = inside.get_by_role("dialog")
     expect(dialog).to_contain_text("Release commands do not run. Data is not rolled back")

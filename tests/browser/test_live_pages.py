@@ -17,7 +17,7 @@ from app.lifecycle.operations import NewApplication, create_application
 from app.logs.queries import log_store
 from app.organisations.queries import list_organisations
 from app.transactions import unit_of_work
-from tests.browser.browsing import sign_in
+from tests.browser.browsing import go_to, sign_in
 from tests.browser.panel import Panel, find_person
 
 EMAIL = "alice@example.com"
@@ -79,7 +79,7 @@ def test_a_deployment_is_watched_until_its_end(
     page: Page, site: Panel, complaints: list[str]
 ) -> None:
     worker = Worker(site)
-    page.goto(f"{site.url}{SITE}/deployments/{worker.uuid}/")
+    go_to(page, f"{site.url}{SITE}/deployments/{worker.uuid}/")
     expect(page.locator("#state")).to_have_text("Waiting")
     worker.begin()
     expect(page.locator("#state")).to_have_text("Running")
@@ -104,7 +104,7 @@ def test_a_deployment_is_watched_until_its_end(
 def test_times_go_on_between_two_messages(page: Page, site: Panel) -> None:
     worker = Worker(site)
     worker.begin()
-    page.goto(f"{site.url}{SITE}/deployments/{worker.uuid}/")
+    go_to(page, f"{site.url}{SITE}/deployments/{worker.uuid}/")
     clock = page.locator("[data-seconds=total]")
     expect(clock).to_contain_text("1 min")
     first = clock.text_content()
@@ -116,7 +116,7 @@ def test_the_log_is_searched_linked_and_followed(page: Page, site: Panel) -> Non
     worker.begin()
     worker.say("".join(f"line {number} of many\n" for number in range(1, 301)))
     address = f"{site.url}{SITE}/deployments/{worker.uuid}/"
-    page.goto(address)
+    go_to(page, address)
     follow = page.get_by_role("button", name="Follow")
     expect(follow).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#L300")).to_be_in_viewport()
@@ -133,7 +133,7 @@ def test_the_log_is_searched_linked_and_followed(page: Page, site: Panel) -> Non
     expect(page.locator("#L303")).to_be_attached()
     expect(page.locator("#L303")).not_to_be_in_viewport()
     page.goto("about:blank")
-    page.goto(f"{address}#L150")
+    go_to(page, f"{address}#L150")
     expect(page.locator("#L150")).to_be_in_viewport()
     expect(page.locator("#L150")).to_have_css("background-color", "rgb(253, 243, 220)")
 
@@ -141,7 +141,7 @@ def test_the_log_is_searched_linked_and_followed(page: Page, site: Panel) -> Non
 def test_the_log_of_an_environment_goes_on(page: Page, site: Panel) -> None:
     with site.app.app_context():
         uuid = list_environments(1)[0].uuid
-    page.goto(f"{site.url}{SITE}/environments/test/logs/")
+    go_to(page, f"{site.url}{SITE}/environments/test/logs/")
     expect(page.get_by_text("Nothing yet.", exact=False)).to_be_visible()
     expect(page.locator("[data-log-state]")).to_have_text("Live")
     with site.app.app_context():
@@ -152,7 +152,7 @@ def test_the_log_of_an_environment_goes_on(page: Page, site: Panel) -> None:
 
 def test_the_dashboard_renews_itself(page: Page, site: Panel) -> None:
     worker = Worker(site)
-    page.goto(f"{site.url}{SITE}/")
+    go_to(page, f"{site.url}{SITE}/")
     card = page.get_by_role("region", name="Test", exact=True)
     expect(card).to_contain_text("Waiting for a worker")
     page.get_by_role("button", name="Deploy Test").focus()

@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.browsing import go_to
 from tests.browser.conftest import Office
 from tests.browser.test_every_page import findings_of_axe
 
@@ -13,7 +14,7 @@ from tests.browser.test_every_page import findings_of_axe
 def test_from_anywhere_to_the_log_of_a_site_by_keyboard(
     inside: Page, office: Office, complaints: list[str]
 ) -> None:
-    inside.goto(f"{office[0].url}/account/")
+    go_to(inside, f"{office[0].url}/account/")
     inside.keyboard.press("Control+k")
     field = inside.get_by_role("combobox", name="Where to?")
     expect(field).to_be_focused()
@@ -50,11 +51,11 @@ def test_without_scripts_the_field_searches(browser: Browser, inside: Page, offi
     state = inside.context.storage_state()
     with browser.new_context(java_script_enabled=False, storage_state=state) as context:
         page = context.new_page()
-        page.goto(f"{office[0].url}/applications/")
+        go_to(page, f"{office[0].url}/applications/")
         page.get_by_label("Search", exact=True).fill("museum")
         page.keyboard.press("Enter")
         expect(page.get_by_role("link", name="City Museum", exact=False).first).to_be_visible()
-        page.goto(f"{office[0].url}/applications/")
+        go_to(page, f"{office[0].url}/applications/")
         page.get_by_label("Choose City Museum").check()
         page.get_by_role("button", name="Deploy to Test…").click()
         expect(page.get_by_role("heading", name="Deploy to Test")).to_be_visible()

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
 from app.extensions import now
-from tests.browser.browsing import sign_in
+from tests.browser.browsing import go_to, sign_in
 from tests.browser.panel import PASSWORD, Panel
 from tests.browser.test_every_page import OVERFLOW, PHONE, findings_of_axe
 
@@ -23,7 +23,7 @@ def alice(page: Page, panel: Panel) -> Page:
     """Alice's browser, at her second factor."""
     panel.add_person(EMAIL, "Alice")
     sign_in(page, panel, EMAIL)
-    page.goto(f"{panel.url}/account/second-factor/")
+    go_to(page, f"{panel.url}/account/second-factor/")
     return page
 
 
@@ -86,7 +86,7 @@ def test_a_passkey_from_adding_to_signing_in(
     look(alice)
     alice.get_by_role("button", name="Use your passkey").click()
     alice.wait_for_url(f"{panel.url}/applications/")
-    alice.goto(f"{panel.url}/account/sessions/")
+    go_to(alice, f"{panel.url}/account/sessions/")
     expect(alice.get_by_text("with second factor")).to_be_visible()
     assert complaints == []
 
@@ -137,7 +137,7 @@ def test_an_app_its_codes_and_a_recovery_code(
     alice.get_by_label("Code").fill(codes[0])
     alice.get_by_role("button", name="Go on").click()
     alice.wait_for_url(f"{panel.url}/applications/")
-    alice.goto(f"{panel.url}/account/second-factor/")
+    go_to(alice, f"{panel.url}/account/second-factor/")
     expect(alice.get_by_text("9 codes are left.")).to_be_visible()
     alice.get_by_role("link", name="Remove the app").click()
     look(alice)

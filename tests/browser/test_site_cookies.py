@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, BrowserType
 
-from tests.browser.browsing import CHROMIUM
+from tests.browser.browsing import CHROMIUM, go_to
 
 PANEL, SITE, OWN = "panel.agency.com", "demo.sites.net", "www.bakery.com"
 NEIGHBOUR = "www.agency.com"
@@ -73,9 +73,9 @@ def come(browser: Browser, echo: Echo, first: str, then: str, cookies: list[str]
     with browser.new_context() as context:
         page = context.new_page()
         echo.cookies = cookies
-        page.goto(f"http://{first}:{echo.port}/")
+        go_to(page, f"http://{first}:{echo.port}/")
         echo.cookies = []
-        page.goto(f"http://{then}:{echo.port}/")
+        go_to(page, f"http://{then}:{echo.port}/")
         return echo.came[then]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,27 +51,30 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Box]:
 
 @dataclass
 class nothing_left:  # noqa: N801 - reads as what it says
-    """Processes, cgroups, mounts and open files of this process are after as they were before.
+    """Of processes, cgroups, mounts and open files of this process there are no more than before.
 
     A cgroup that is gone had no process left in it: the kernel would not have let it go.
     """
 
-    before: tuple[object, ...] = ()
+    before: tuple[list[str], ...] = ()
 
     def __enter__(self) -> None:
         self.before = self._seen()
 
     def __exit__(self, *arguments: object) -> None:
         if arguments[0] is None:
-            assert self._seen() == self.before
+            pairs = zip(self._seen(), self.before, strict=True)
+            left = [list((Counter(after) - Counter(before)).elements()) for after, before in pairs]
+            assert not any(left), left
 
     @staticmethod
-    def _seen() -> tuple[object, ...]:
+    def _seen() -> tuple[list[str], ...]:
         links = [file for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
         files = sorted(str(link.readlink()) for link in links if link.is_symlink())
         files = [file for file in files if file.startswith(("pipe:", "/memfd:", "anon_"))]
         own = f"moonbase-sandbox-{os.getpid()}-*"
-        groups = [*Path("/sys/fs/cgroup").glob(own), *Path("/sys/fs/cgroup").glob(f"*/{own}")]
+        root = Path("/sys/fs/cgroup")
+        groups = [str(path) for path in (*root.glob(own), *root.glob(f"*/{own}"))]
         tasks = Path("/proc/self/task").iterdir()
         children = sorted(pid for task in tasks for pid in (task / "children").read_text().split())
         table = Path("/proc/self/mountinfo").read_text().splitlines()

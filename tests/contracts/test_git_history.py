@@ -17,6 +17,8 @@ from app.errors import Conflict
 ALICE = Author("Alice", "alice@example.com")
 KEY = "0b54f1c2-7a0e-4a2b-9d1e-3f5a6b7c8d9e"
 
+ME = ("-c", "user.name=Me", "-c", "user.email=me@example.com")
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> RepositoryStore:
@@ -105,7 +107,7 @@ def test_one_folder_is_listed(store: RepositoryStore, bare: Path) -> None:
     assert store.list_folder(KEY, "0" * 40) == store.list_folder(KEY, "main") == []
     blob = git(bare, "hash-object", "-w", "--stdin", given=b"top")
     link = git(bare, "mktree", given=f"120000 blob {blob}\tlink\n".encode())
-    assert store.list_folder(KEY, git(bare, "commit-tree", link, "-m", "x")) == []
+    assert store.list_folder(KEY, git(bare, *ME, "commit-tree", link, "-m", "x")) == []
 
 
 def test_what_is_no_tree_is_refused() -> None:

@@ -250,10 +250,11 @@ def test_an_odd_package_gets_a_sentence(bubblewrap: BubblewrapSandbox, what: str
 
 def test_too_much_of_the_processor_is_said_to_be_too_long(bubblewrap: BubblewrapSandbox) -> None:
     """Also when the package lets the warning pass, and the kernel kills it."""
+    patient = BubblewrapSandbox(replace(LIMITS, wall_seconds=60))
     for source in ("while True: pass", HOSTILE["swallows exceptions to survive"][0]):
         began = time.monotonic()
-        assert failure(bubblewrap, source).reason is Reason.TIME
-        assert time.monotonic() - began < LIMITS.wall_seconds - 1
+        assert failure(patient, source).reason is Reason.TIME
+        assert time.monotonic() - began < 50
 
 
 CLEANED = {

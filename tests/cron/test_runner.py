@@ -121,7 +121,7 @@ def test_while_one_runs_the_next_is_skipped(site: Panel) -> None:
         (first,) = rounds.until("running")
         due(site, 20.01)
         rounds.until("running", "skipped")
-        site.engine.crash(name_of(first.uuid), 0)
+        jobs.end(site, first)
         rounds.until("succeeded", "skipped")
     assert jobs.runs(site)[1].sentence == turns.STILL_RUNS
 
@@ -139,7 +139,7 @@ def test_one_that_waits_waits_and_only_one(panel: Panel) -> None:
         due(panel, 30.01)
         rounds.until("running", "waiting", "skipped")
         panel.engine.script(TIDY, ScriptedRun())
-        panel.engine.crash(name_of(first.uuid), 0)
+        jobs.end(panel, first)
         rounds.until("succeeded", "succeeded", "skipped")
 
 
@@ -164,8 +164,7 @@ def test_places_are_given_in_the_order_things_were_due(panel: Panel) -> None:
     due(panel)
     with running(panel, places=2) as rounds:
         first, _, _ = rounds.until("running", "running", "waiting")
-        wait_for(lambda: jobs.runs(panel)[0].started_at, 5)  # the row is written before
-        panel.engine.crash(name_of(first.uuid), 0)
+        jobs.end(panel, first)
         rounds.until("succeeded", "running", "running")
 
 
@@ -188,7 +187,7 @@ def test_a_run_outlives_its_runner(site: Panel) -> None:
             rounds.look()
             wait_for(lambda: jobs.runs(site)[0].lease_token == rounds.runner.token, 5)
             site.engine.write(name_of(run.uuid), "after")
-            site.engine.crash(name_of(run.uuid), 0)
+            jobs.end(site, run)
             rounds.until("succeeded")
     assert jobs.output(site, jobs.runs(site)[0]) == "before\nmeanwhile\nafter\n"
     started = [what for what in site.engine.calls if what[0] == "start_container"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from base_images.making import ensure
+from base_images.making import TREES, ensure
 from tests.engine.private_engine import PrivateEngine, why_not_here
 
 # The cases the contract suites run over; a plugin may name another, a nested conftest may not.
@@ -36,7 +36,9 @@ def private_engine() -> Iterator[PrivateEngine]:
 
 @pytest.fixture(scope="session")
 def package_cache() -> Path:
-    """Where base image recipes keep what they download."""
+    """Where base image recipes keep what they download, and what they make of it: each engine of
+    a run gets the same."""
+    (_CACHE / TREES).mkdir(parents=True, exist_ok=True)
     return _CACHE
 
 

@@ -197,7 +197,7 @@ class PrivateEngine:
         for device in ("lo", inner):
             self._inside("ip", "link", "set", device, "up")
         self._inside("ip", "route", "add", "default", "via", self._host_address)
-        self._inside("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        self._inside("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
         # Docker keeps what stands in DOCKER-USER and asks it before its own drops.
         self._inside("iptables", "-w", "-N", "DOCKER-USER")
         self._inside("iptables", "-w", "-A", "DOCKER-USER", "-i", inner, "-j", "ACCEPT")

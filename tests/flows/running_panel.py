@@ -121,7 +121,8 @@ class RunningPanel:
         """Migrate and start everything; returns once the panel answers and a node is known."""
         kept_secret(self.settings.data_dir / "secrets" / "ingress.token")
         prepare_directories(self.settings, Accounts(are_separate=False))
-        self.flask("panel", "migrate")
+        done = self.app.test_cli_runner().invoke(args=["panel", "migrate"])
+        assert done.exit_code == 0, done.output
         self.start_ingress()
         self.start_panel()
         with self.app.app_context():

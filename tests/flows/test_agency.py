@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.browsing import CHROMIUM, listen
+from tests.browser.browsing import CHROMIUM, go_to, listen
 from tests.contracts.outbound_fixtures import NameServer
 from tests.flows.running_panel import OWNER, PASSWORD, RunningPanel, wait_for
 from tests.flows.test_own_domains import ask
@@ -53,7 +53,7 @@ class Agency:
     def enter(self, address: str) -> Page:
         """Sign somebody in who has an account."""
         page = self.open_browser()
-        page.goto("/account/sign-in/")
+        go_to(page, "/account/sign-in/")
         page.get_by_label("E-mail", exact=True).fill(address)
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
@@ -94,7 +94,7 @@ def link_in(text: str) -> str:
 
 def found_organisation(page: Page, name: str) -> str:
     """By the page; returns the address of its members."""
-    page.goto("/organisations/new/")
+    go_to(page, "/organisations/new/")
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Create organisation").click()
     expect(page.get_by_role("heading", name="Members")).to_be_visible()
@@ -103,7 +103,7 @@ def found_organisation(page: Page, name: str) -> str:
 
 def create_site(page: Page, organisation: str, name: str) -> str:
     """By the page, from the static starter; returns its path."""
-    page.goto("/applications/new/")
+    go_to(page, "/applications/new/")
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Organisation", exact=True).select_option(label=organisation)
     page.get_by_role("button", name="Create application").click()
@@ -124,7 +124,7 @@ def deploy(page: Page, place: str) -> None:
 
 def invite(agency: Agency, owner: Page, members: str, address: str, role: str) -> str:
     """Returns the link of the mail."""
-    owner.goto(members)
+    go_to(owner, members)
     owner.get_by_label("E-mail", exact=True).fill(address)
     form = owner.locator("form", has=owner.get_by_role("button", name="Send invitation"))
     option = form.get_by_role("option", name=re.compile(f"^{role}")).get_attribute("value")
@@ -137,7 +137,7 @@ def invite(agency: Agency, owner: Page, members: str, address: str, role: str) -
 def join(agency: Agency, link: str, name: str) -> Page:
     """Make the account the invitation offers, in a new browser."""
     page = agency.open_browser()
-    page.goto(link)
+    go_to(page, link)
     page.get_by_label("Your name", exact=True).fill(name)
     page.get_by_label("Choose a password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Make an account and join").click()
@@ -146,7 +146,7 @@ def join(agency: Agency, link: str, name: str) -> Page:
 
 
 def give_access(owner: Page, site: str, person: str, access: str) -> None:
-    owner.goto(f"{site}/collaborators/")
+    go_to(owner, f"{site}/collaborators/")
     form = owner.locator("form", has=owner.get_by_role("heading", name="Give access"))
     options = form.get_by_label("Member").get_by_role("option")
     form.get_by_label("Member").select_option(options.filter(has_text=person).inner_text())
@@ -174,25 +174,25 @@ def test_everybody_sees_what_they_were_given(agency: Agency) -> None:
     developer_deploys_one_site_only(dora, theirs, other)
     editor_sees_nothing_but_the_site(agency, emil, theirs, members)
     stranger_learns_nothing(agency, [theirs, other, members, emil_s_link])
-    owner.goto(f"{members}../audit/")
+    go_to(owner, f"{members}../audit/")
     for line in ("Alice invited dora@harbour.example", "Emil accepted the invitation"):
         expect(owner.get_by_role("main")).to_contain_text(line)
 
 
 def developer_deploys_one_site_only(dora: Page, theirs: str, other: str) -> None:
-    dora.goto("/applications/")
+    go_to(dora, "/applications/")
     expect(dora.get_by_role("link", name="Chandlery")).to_have_count(0)
     dora.get_by_role("link", name="Net Loft").click()
     deploy(dora, "Live")
-    assert dora.goto(f"{other}/").status == 404
-    assert dora.goto(f"{other}/environments/live/variables/").status == 404
-    assert dora.goto(f"{theirs}/delete/").status == 403
-    dora.goto(f"{theirs}/collaborators/")
+    assert go_to(dora, f"{other}/").status == 404
+    assert go_to(dora, f"{other}/environments/live/variables/").status == 404
+    assert go_to(dora, f"{theirs}/delete/").status == 403
+    go_to(dora, f"{theirs}/collaborators/")
     expect(dora.get_by_role("button", name="Give access")).to_have_count(0)
 
 
 def editor_sees_nothing_but_the_site(agency: Agency, emil: Page, theirs: str, members: str) -> None:
-    emil.goto("/")
+    go_to(emil, "/")
     expect(emil).to_have_url(f"{agency.url}/sites/")
     links = emil.get_by_role("navigation", name="Main").get_by_role("link")
     expect(links).to_have_text(["Your sites"])
@@ -202,10 +202,10 @@ def editor_sees_nothing_but_the_site(agency: Agency, emil: Page, theirs: str, me
     expect(emil).to_have_url(f"http://net-loft.localhost:{agency.panel.settings.sites_port}/")
     expect(emil.get_by_text("Net Loft").first).to_be_visible()
     for path in ("/", "/environments/live/", "/environments/live/variables/", "/repository/"):
-        assert emil.goto(f"{theirs}{path}").status in (403, 404), path
+        assert go_to(emil, f"{theirs}{path}").status in (403, 404), path
     for address in (members, "/operator/"):
-        assert emil.goto(address).status in (403, 404), address
-    emil.goto("/applications/new/")
+        assert go_to(emil, address).status in (403, 404), address
+    go_to(emil, "/applications/new/")
     expect(emil.get_by_role("button", name="Create application")).to_have_count(0)
 
 
@@ -213,19 +213,19 @@ def stranger_learns_nothing(agency: Agency, addresses: list[str]) -> None:
     """Neither that something exists, nor more by having an account."""
     mallory = agency.open_browser()
     for address in addresses[:3]:
-        mallory.goto(address)
+        go_to(mallory, address)
         expect(mallory).to_have_url(re.compile("/account/sign-in/"))
-    mallory.goto("/account/sign-up/")
+    go_to(mallory, "/account/sign-up/")
     mallory.get_by_label("Name", exact=True).fill("Mallory")
     mallory.get_by_label("E-mail", exact=True).fill("mallory@elsewhere.example")
     mallory.get_by_label("Password", exact=True).fill(PASSWORD)
     mallory.get_by_role("button", name="Make account").click()
     expect(mallory.get_by_text("No applications yet")).to_be_visible()
-    nothing = mallory.goto(f"{agency.url}/applications/there-is-none/")
+    nothing = go_to(mallory, f"{agency.url}/applications/there-is-none/")
     assert nothing.status == 404
     for address in addresses:
-        assert mallory.goto(address).status == 404, address
-    mallory.goto("/search/?q=loft")
+        assert go_to(mallory, address).status == 404, address
+    go_to(mallory, "/search/?q=loft")
     expect(mallory.get_by_text("Net Loft")).to_have_count(0)
 
 
@@ -236,7 +236,7 @@ def test_what_is_set_waits_is_deployed_and_survives_the_trash(
     found_organisation(owner, "Quay Agency")
     site = create_site(owner, "Quay Agency", "Harbour Bakery")
     agency.panel.push("harbour-bakery", {"Dockerfile": GREETER})
-    owner.goto(f"{site}/")
+    go_to(owner, f"{site}/")
     deploy(owner, "Live")
     assert answer(agency, "harbour-bakery.localhost") == (200, "bread;")
     set_secret(owner, site)
@@ -249,7 +249,7 @@ def test_what_is_set_waits_is_deployed_and_survives_the_trash(
     expect(owner.get_by_role("region", name="What changed")).to_contain_text("GREETING")
     for host in (HOST, "harbour-bakery.localhost"):
         assert answer(agency, host) == (200, f"bread; {SECRET}")
-    owner.goto(f"{site}/environments/live/waiting/")
+    go_to(owner, f"{site}/environments/live/waiting/")
     expect(owner.get_by_text("Nothing waits")).to_be_visible()
     delete_and_restore(agency, owner, site)
     fail_and_be_told(agency, owner, site)
@@ -262,7 +262,7 @@ def answer(agency: Agency, host: str) -> tuple[int, str]:
 
 
 def set_secret(owner: Page, site: str) -> None:
-    owner.goto(f"{site}/environments/live/variables/")
+    go_to(owner, f"{site}/environments/live/variables/")
     owner.get_by_label("Name", exact=True).fill("GREETING")
     owner.get_by_label("Value", exact=True).fill(SECRET)
     owner.get_by_label("Secret: masked").check()
@@ -272,7 +272,7 @@ def set_secret(owner: Page, site: str) -> None:
 
 
 def own_domain(owner: Page, site: str, name_server: NameServer) -> None:
-    owner.goto(f"{site}/environments/live/domains/")
+    go_to(owner, f"{site}/environments/live/domains/")
     owner.get_by_label("Domain", exact=True).fill(HOST)
     owner.get_by_role("button", name="Add domain").click()
     record = owner.get_by_role("region", name=HOST).locator(".record").first
@@ -288,7 +288,7 @@ def own_domain(owner: Page, site: str, name_server: NameServer) -> None:
 
 def seen_waiting(owner: Page, site: str) -> None:
     """On the dashboard, where one comes from, and on the page of all that waits."""
-    owner.goto(f"{site}/")
+    go_to(owner, f"{site}/")
     live = owner.get_by_role("region", name="Live", exact=True)
     expect(live.get_by_role("link", name="harbour-bakery.localhost")).to_be_visible()
     live.get_by_role("link", name=re.compile("2 changes wait")).click()
@@ -299,7 +299,7 @@ def seen_waiting(owner: Page, site: str) -> None:
 
 
 def delete_and_restore(agency: Agency, owner: Page, site: str) -> None:
-    owner.goto(f"{site}/settings/")
+    go_to(owner, f"{site}/settings/")
     owner.get_by_role("link", name=re.compile("^Delete")).click()
     owner.get_by_label("Name", exact=True).fill("Harbour Baker")
     owner.get_by_role("button", name="Move to the trash").click()
@@ -309,7 +309,7 @@ def delete_and_restore(agency: Agency, owner: Page, site: str) -> None:
     expect(owner.get_by_role("status")).to_contain_text("is in the trash")
     hosts = (HOST, "harbour-bakery.localhost")
     wait_for(lambda: all(answer(agency, host)[0] != 200 for host in hosts), 20, "it answers on")
-    owner.goto("/organisations/quay-agency/trash/")
+    go_to(owner, "/organisations/quay-agency/trash/")
     owner.get_by_role("button", name="Restore Harbour Bakery").click()
     expect(owner.get_by_role("status")).to_contain_text("Harbour Bakery is back")
     back = (200, f"bread; {SECRET}")
@@ -319,7 +319,7 @@ def delete_and_restore(agency: Agency, owner: Page, site: str) -> None:
 def fail_and_be_told(agency: Agency, owner: Page, site: str) -> None:
     """A broken commit: the page and a mail say why, and visitors notice nothing."""
     agency.panel.push("harbour-bakery", {"Dockerfile": NOT_BUILDABLE})
-    owner.goto(f"{site}/")
+    go_to(owner, f"{site}/")
     expect(press_deploy(owner, "Live")).to_have_text("Failed", timeout=DEPLOYMENT_MS)
     expect(owner.get_by_text("Visitors noticed nothing")).to_be_visible()
     told = agency.letter(OWNER, "Harbour Bakery: deployment to Live failed")

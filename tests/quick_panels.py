@@ -1,0 +1,58 @@
+"""Makes panels of tests quicker to make and to use: what one has compiled serves all others.
+
+Each test has a panel of its own, and all panels of a process have the same addresses and ask their
+databases the same questions. Werkzeug parses every rule of every app and compiles two builders of
+addresses for it: 75 of the 90 ms that a panel takes. SQLAlchemy compiles every statement once an
+engine: half of the processor time of a test that deploys.
+"""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import Any
+
+from flask import Flask
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
+from werkzeug.routing import Rule
+
+from app.extensions import db
+
+STATEMENTS: LRUCache[Any, Any] = LRUCache(4000)
+"""What SQLite's statements were compiled to; a whole test run knows fewer."""
+
+
+def share_rules() -> None:
+    """From now on, parse each rule of addresses and compile its builders once in this process."""
+    compile_rule = Rule.compile
+    known: dict[Any, Rule] = {}
+
+    def shared(rule: Rule) -> None:
+        key = (rule.rule, rule.subdomain, rule.host, repr(rule.defaults), rule.merge_slashes)
+        first = known.get(key)
+        if first is None:
+            compile_rule(rule)
+            known[key] = rule
+            return
+        rule._parts, rule._trace = first._parts, first._trace
+        rule._converters = first._converters
+        rule.arguments |= first.arguments
+        rule._build = MethodType(first._build.__func__, rule)  # type: ignore[attr-defined]
+        rule._build_unknown = MethodType(first._build_unknown.__func__, rule)  # type: ignore[attr-defined]
+
+    Rule.compile = shared  # type: ignore[method-assign]
+
+
+def share_dialects() -> None:
+    """From now on, what is kept by dialect is found by every engine of SQLite."""
+    kind = SQLiteDialect_pysqlite
+    kind.__hash__ = lambda dialect: hash(type(dialect))  # type: ignore[method-assign]
+    kind.__eq__ = lambda dialect, other: type(dialect) is type(other)  # type: ignore[method-assign]
+
+
+def share_statements(app: Flask) -> None:
+    """Let the engines of `app` use what engines before them have compiled."""
+    with app.app_context():
+        for engine in db.engines.values():
+            if engine.dialect.name == "sqlite":
+                engine.update_execution_options(compiled_cache=STATEMENTS)
