@@ -7,6 +7,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,7 @@ def build(
     cancelled: threading.Event | None = None,
     seconds: float = 60,
     dockerfile: str = "Dockerfile",
+    journal: Path | None = None,
 ) -> ImageState:
     """Build under the case's own tag and labels."""
     request = BuildRequest(
@@ -43,6 +45,7 @@ def build(
         timeout_seconds=seconds,
         network=case.network,
         dockerfile=dockerfile,
+        journal=journal,
     )
     return case.builder.build(request, packed, on_line, cancelled or threading.Event())
 

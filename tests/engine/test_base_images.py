@@ -48,27 +48,25 @@ def build(private: PrivateEngine, text: str, **files: str) -> str:
 
 
 def test_finished_trees_are_kept_where_there_is_a_folder_for_them(
-    private_engine: PrivateEngine, static_base_image: str, tmp_path: Path
+    package_cache: Path, tmp_path: Path
 ) -> None:
-    api = private_engine.client().api
-    trees, tag = tmp_path / TREES, f"{static_base_image}-put-aside"
-    name, version = static_base_image.split(":")
-    assert api.tag(static_base_image, name, f"{version}-put-aside")
-    try:
+    # An engine of its own: others would miss the image meanwhile.
+    with PrivateEngine() as engine:
+        api, trees = engine.client().api, tmp_path / TREES
+        image = ensure(["static"], api, package_cache)["static"]
+        size = api.inspect_image(image)["Size"]
         for is_kept in (False, True):
-            api.remove_image(static_base_image)
+            api.remove_image(image)
             ensure(["static"], api, tmp_path)
             assert trees.exists() == is_kept
             trees.mkdir(exist_ok=True)
             (trees / "static-older.tar").touch()
         (kept,) = [path for path in trees.iterdir() if path.name != "static-older.tar"]
         made = kept.stat().st_mtime_ns
-        api.remove_image(static_base_image)
+        api.remove_image(image)
         ensure(["static"], api, tmp_path)
         assert kept.stat().st_mtime_ns == made
-        assert api.inspect_image(static_base_image)["Size"] == api.inspect_image(tag)["Size"]
-    finally:
-        api.remove_image(tag)
+        assert api.inspect_image(image)["Size"] == size
 
 
 def test_making_again_takes_no_time(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import io
+import json
 import os
 import resource
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -25,6 +28,7 @@ from base_images.making import ensure
 from tests.contracts.engine_fixtures import LIMITS, BuilderCase
 from tests.contracts.test_image_builder import build, context
 from tests.engine.private_engine import PrivateEngine
+from tests.flows.processes import wait_for
 
 OWN_GROUPS = f"moonbase-build-{os.getpid()}-*"  # other builds may run beside
 
@@ -118,6 +122,30 @@ def test_a_cancel_at_any_step_leaves_nothing(
         )
     assert dangling(api) == []
     assert case.engine.list_images(case.labels) == []
+
+
+def test_what_the_build_of_a_killed_process_goes_on_to_make_is_swept(
+    case: BuilderCase, private_engine: PrivateEngine, api: docker.APIClient, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    text = f"FROM {case.base}\nENV SOMEBODY=else\n"
+    built = api.build(fileobj=context(Dockerfile=text), custom_context=True, rm=True)
+    assert b"Successfully built" in b"".join(built)
+    (foreign,) = dangling(api)
+    if not (pid := os.fork()):  # the engine is at the COPY when its client dies
+        own = replace(case, builder=DockerImageBuilder(private_engine.socket))
+        packed = context(Dockerfile=f"FROM {case.base}\nCOPY big /big\n", big="x" * 200_000_000)
+        build(own, packed, lambda line: os.abort() if "Step 2/" in line else None, journal=journal)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == signal.SIGABRT
+    wait_for(lambda: dangling(api) != [foreign], 20, "nothing was made")
+    case.builder.sweep(journal)
+    assert dangling(api) == [foreign]
+    api.remove_image(foreign)
+    made = json.loads(journal.read_text())
+    journal.write_text(json.dumps(made | {"swept": made["swept"] - 61}))
+    case.builder.sweep(journal)
+    assert not journal.exists()
 
 
 def test_a_timed_out_build_leaves_nothing(case: BuilderCase, api: docker.APIClient) -> None:

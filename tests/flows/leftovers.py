@@ -83,12 +83,14 @@ def load_known(panel: RunningPanel) -> Known:
 def find_leftovers(panel: RunningPanel, before: Snapshot, has_built: bool) -> list[str]:
     """Everything that no row wants, and everything that rows want and is not there.
 
-    `has_built` says that a build came after the fault: it sweeps the cgroups of killed builds.
+    `has_built` says that a build came after the fault: it sweeps the cgroups of killed builds, and
+    what an engine made of them after everybody had gone.
     """
     known = load_known(panel)
     return [
         *(f"deployment {uuid} still runs" for uuid in known.running),
         *_in_engine(panel, before, known),
+        *(f"untagged image {image}" for image in _new_untagged(panel, before) if has_built),
         *(f"file {path}" for path in _half_written(panel.settings.data_dir / "tmp")),
         *(f"lock {path}" for path in (panel.settings.data_dir / "repositories").rglob("*.lock")),
         *(f"cgroup {path}" for path in _new_cgroups(before) if has_built),
@@ -139,14 +141,17 @@ def _in_engine(panel: RunningPanel, before: Snapshot, known: Known) -> list[str]
         tags = {tag for item in tagged for tag in item["RepoTags"] or () if tag != "<none>:<none>"}
         found += [f"image {tag} without a row" for tag in tags - known.tags]
         found += [f"image {tag} of a row is gone" for tag in known.tags - tags]
-        found += [
-            f"untagged image {item['Id']}"
-            for item in client.images(filters={"dangling": True})
-            if item["Id"] not in before.images
-        ]
     finally:
         client.close()
     return found
+
+
+def _new_untagged(panel: RunningPanel, before: Snapshot) -> set[str]:
+    client = docker.APIClient(base_url=panel.settings.docker_url, version="1.41", timeout=60)
+    try:
+        return {item["Id"] for item in client.images(filters={"dangling": True})} - before.images
+    finally:
+        client.close()
 
 
 def _installation(panel: RunningPanel) -> str:
@@ -171,8 +176,9 @@ def _empty_build_cgroups() -> list[str]:
 
 
 def _half_written(folder: Path) -> list[Path]:
-    """Contexts of builds, and notes of what cut-off builds have made."""
-    return [*folder.glob("context-*"), *folder.glob("build-*")]
+    """Contexts of builds, and notes of what builds have made that nobody has swept up after."""
+    journals = [path for path in folder.glob("build-*") if "swept" not in path.read_text()]
+    return [*folder.glob("context-*"), *journals]
 
 
 def _new_cgroups(before: Snapshot) -> set[str]:

@@ -84,9 +84,6 @@ class DockerImageBuilder:
                 image = build.run(context, on_line)
             except BaseException:
                 build.sweep()
-                if request.journal is not None:
-                    with suppress(PanelError):
-                        self.sweep(request.journal)
                 raise
             build.drop_other_stages(image)
             return image
@@ -133,7 +130,7 @@ class _Build:
             try:
                 for message in messages:
                     lines = self._progress.read(message)
-                    self._journal.note(self._progress.containers, self._progress.images)
+                    self._journal.note(self._progress)
                     # Once it is broken off, what still comes is only read for what it made.
                     for line in lines if self._clock.reason is None else ():
                         on_line(line)
@@ -224,6 +221,8 @@ class _Build:
             self._remove_container(container)
         for image in reversed(self._progress.images):
             self._remove_image(image)
+        with suppress(PanelError):
+            self._journal.sweep(self._connection, is_over=self._progress.has_ended)
 
     def _end_containers(self) -> None:
         """Kill what runs of this build; its step then fails with 137."""

@@ -32,6 +32,7 @@ class Progress:
         self.stages = 0
         self._containers: dict[int, str] = {}
         self._images: dict[int, str] = {}
+        self._bases: dict[int, str] = {}
         self._number = 0
         self._total: int | None = None
         self.result: str | None = None
@@ -48,6 +49,16 @@ class Progress:
     def images(self) -> list[str]:
         """Ids of the images that instructions made, the latest last."""
         return list(self._images.values())
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the engine has said how it ended: it makes nothing more."""
+        return self.failure is not None or self.result is not None
+
+    @property
+    def bases(self) -> list[str]:
+        """Ids of the images that stages begin with: somebody else's."""
+        return list(self._bases.values())
 
     @property
     def makes_nothing(self) -> bool:
@@ -89,9 +100,10 @@ class Progress:
         elif container := _RUNNING.match(text):
             # It comes before any output of the container itself.
             self._containers.setdefault(self._number, container[1])
-        elif (made := _MADE.match(text)) and not self.makes_nothing:
-            # It comes after all output. What FROM names is somebody else's: the base image.
-            self._images[self._number] = made[1]
+        elif made := _MADE.match(text):
+            # It comes after all output.
+            made_or_named = self._bases if self.makes_nothing else self._images
+            made_or_named[self._number] = made[1]
 
 
 def step_failure(said: str, code: int | None, step: str, limits: Limits) -> BuildFailed:
