@@ -25,10 +25,10 @@ RUN python3 -m venv /opt/node \
  && node setup/frontend.mjs
 
 FROM ${BASE}
-# git: the repositories; bubblewrap: where code of addons runs; apt and dpkg (of the base): what
+# git: the repositories; bubblewrap: where code of addons runs; age: of backups; apt and dpkg (of the base): what
 # base images of sites are made of.
 RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends python3 git bubblewrap ca-certificates >/dev/null \
+ && apt-get install -y -qq --no-install-recommends python3 git bubblewrap age ca-certificates >/dev/null \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
  && groupadd --gid 10001 moonbase \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin moonbase \

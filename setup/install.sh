@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 purpose=${1:-run}
 
-packages="git python3-venv docker.io iptables busybox-static util-linux bubblewrap"
+packages="git python3-venv docker.io iptables busybox-static util-linux bubblewrap age"
 # libatomic1: what drives the browser in tests brings a Node of its own, which needs it.
 [ "$purpose" = run ] || packages="$packages chromium-headless-shell libatomic1 iproute2 openssh-client
     postgresql debootstrap docker-compose"
@@ -17,6 +17,7 @@ is_installed() {
 
 is_there() { # what another source may have brought as well
     case $1 in
+    age) command -v age ;;
     bubblewrap) command -v bwrap ;;
     docker.io) command -v dockerd || test -S /var/run/docker.sock ;;
     chromium-headless-shell) test -x /usr/bin/chromium ;;

@@ -165,7 +165,7 @@ def test_whoever_looks_may_stop_it() -> None:
 
 
 def kill_cipher() -> None:
-    words = ["pkill", "-9", "-P", str(os.getpid()), "-f", "cipher_process"]
+    words = ["pkill", "-9", "-P", str(os.getpid()), "-x", "age"]
     subprocess.run(words, check=True)
 
 
@@ -197,7 +197,7 @@ def test_nothing_is_left_of_a_cipher() -> None:
         streams.consume(lambda: io.BytesIO(stored[:-1]), lambda source: source.read(), [KEY])
     streams.refuse_unopenable(io.BytesIO(stored), [KEY])
     assert open_ends() == before
-    words = ["pgrep", "-P", str(os.getpid()), "-f", "cipher_process"]
+    words = ["pgrep", "-P", str(os.getpid()), "-x", "age"]
     assert subprocess.run(words, stdout=subprocess.PIPE, check=False).stdout == b""
 
 

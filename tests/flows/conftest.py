@@ -11,7 +11,7 @@ import pytest
 from tests.contracts.outbound_fixtures import NameServer
 from tests.engine.private_engine import PrivateEngine
 from tests.flows.paced_site import PacedSite
-from tests.flows.running_panel import SHORT_TIMES, RunningPanel
+from tests.flows.running_panel import SELDOM, SHORT_TIMES, RunningPanel
 
 DYING_WORKER = (sys.executable, "-m", "tests.flows.dying_worker")
 
@@ -34,8 +34,7 @@ def panel(
     """One installation that tests share; each makes applications of its own in it."""
     folder = tmp_path_factory.mktemp("panel")
     more = {"MOONBASE_DNS_RESOLVER": name_server.address}
-    # Here little is broken that reconciling would have to mend, and each time is a process.
-    times = {**SHORT_TIMES, "RECONCILE": "5"}
+    times = {**SHORT_TIMES, **SELDOM}
     pool = _quarter(private_engine.pool, 128)
     running = RunningPanel(folder, private_engine.socket, pool, times, more)
     try:

@@ -66,6 +66,8 @@ SHORT_TIMES = {
     "ROUTE_EFFECTIVE": "25",
 }
 """Times the fault tests run with (lease 2 s), in seconds."""
+SELDOM = {"SCHEDULER": "1", "RECONCILE": "10"}
+"""For installations in which little is broken that these would have to mend: each is work."""
 STATIC_DOCKERFILE = "FROM moonbase/static:1\nCOPY public /site\nEXPOSE 80\n"
 
 

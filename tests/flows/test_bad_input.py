@@ -16,7 +16,7 @@ from app.runtime.queries import list_release_commands
 from app.transactions import unit_of_work
 from tests.contracts.git_client import GitClient
 from tests.engine.private_engine import PrivateEngine
-from tests.flows.running_panel import OWNER, SHORT_TIMES, RunningPanel
+from tests.flows.running_panel import OWNER, SELDOM, SHORT_TIMES, RunningPanel
 
 SITE = "bad"
 PAGE = {"public/index.html": "fine"}
@@ -50,7 +50,9 @@ def bad(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningPanel]:
     """An installation whose builds may take 10 s, with a site that serves."""
-    times = {**SHORT_TIMES, "BUILD": "10", "RELEASE_COMMAND": "3"}
+    # Memory that nobody has had yet comes slowly: to use up all of it takes some seconds.
+    slow = {"BUILD": "10", "RELEASE_COMMAND": "3", "CONNECT_TOTAL": "10"}
+    times = {**SHORT_TIMES, **SELDOM, **slow}
     folder = tmp_path_factory.mktemp("bad")
     running = RunningPanel(folder, private_engine.socket, private_engine.pool, times=times)
     try:

@@ -48,9 +48,12 @@ _EXTENSION = re.compile(r"^\d+; \d+ \d+ EXTENSION - (\S+)", re.MULTILINE)
 _OURS = re.compile(
     r"^\d+; \d+ \d+ (EXTENSION - |COMMENT - EXTENSION |SCHEMA - public |COMMENT - SCHEMA public )"
 )
+# Gone before it begins: nobody has to come back for the file.
+_WITH_LIST = 'exec 3<"$1"; rm "$1"; shift; exec "$@" --use-list=/dev/fd/3'
 _BROKEN_OFF = ("could not read from input file", "could not find block", "could not uncompress")
 _KILLED = (None, 137, 143)
 _PIECE = 256 * 1024
+_HEAD = 64 * 1024
 
 
 class Connect(Protocol):
@@ -133,6 +136,14 @@ def write_dump(connection: Connection, tools: Tools, key: str, sink: BinaryIO) -
     return Contents(counts)
 
 
+@dataclass(frozen=True)
+class _List:
+    """The extensions that a dump wants, and which lines of its list to restore; None for all."""
+
+    extensions: list[str]
+    lines: list[str] | None
+
+
 class Restoring:
     """One dump on its way into one instance. What fails before the swap leaves that as it was.
 
@@ -152,55 +163,63 @@ class Restoring:
         self._connection, self._connect, self._tools = connection, connect, tools
         self._key, self._new, self._restorer = key, key + NEW, key + RESTORER
         self._allowed = allowed
-        self._file = f"{tools.folder}/{key}.dump"
-        self._list = f"{tools.folder}/{key}.list"
+        self._list_file = f"{tools.folder}/{key}.list"
 
     def run(self, source: BinaryIO) -> None:
-        """Take the dump in whole, look at it, fill a new database with it, swap."""
+        """Look at the dump, fill a new database with it, swap when all of it was read."""
         begin = source.tell()
         is_custom = source.read(len(_CUSTOM)) == _CUSTOM
         source.seek(begin)
         try:
             if is_custom:
-                self._fill(self._take_in(source))
+                self._fill(source, self._look_at(source))
             else:
                 self._fill_by_script(source)
+            while source.read(_PIECE):  # to its very end, where an encrypted one proves what it was
+                pass
             self._hand_over()
             self._swap()
         finally:
             self._clean_up()
 
-    def _take_in(self, source: BinaryIO) -> list[str]:
-        """The extensions the dump wants. Raises `Invalid` for one that cannot be restored here."""
-        self._tools.write(self._file, source)
-        listed = io.BytesIO()
-        code, said = self._tools.run(
-            "pg_restore", "--format=custom", "--list", self._file, sink=listed
-        )
-        if code != 0:
-            self._see_server()
-        if "unsupported version" in said:
-            raise Invalid("The backup was made by a newer version of PostgreSQL.")
-        text = listed.getvalue().decode(errors="replace")
+    def _look_at(self, source: BinaryIO) -> _List:
+        """What the dump wants. Raises `Invalid` for what cannot be restored here. `source` stands
+        where it stood."""
+        text = self._list(source)
         made_by = _FROM.search(text)
-        if code != 0 or made_by is None:
+        if made_by is None:
             raise Invalid(_DAMAGED)
         major = self._connection.info.server_version // 10_000
         if int(made_by[1]) > major:
             raise Invalid(f"The backup is of PostgreSQL {made_by[1]}, which is newer.")
         extensions = [name for name in _EXTENSION.findall(text) if name != "plpgsql"]
         self._refuse_extensions(extensions)
-        kept = [line for line in text.splitlines() if not _OURS.match(line)]
-        self._tools.write(self._list, io.BytesIO("\n".join(kept).encode()))
-        return extensions
+        lines = text.splitlines()
+        kept = [line for line in lines if not _OURS.match(line)]
+        return _List(extensions, kept if len(kept) < len(lines) else None)
+
+    def _list(self, source: BinaryIO) -> str:
+        """The list at the beginning of a dump, which seldom needs more than its first piece."""
+        begin = source.tell()
+        head = io.BytesIO(source.read(_HEAD))
+        source.seek(begin)
+        for given in (head, source):
+            listed = io.BytesIO()
+            code, said = self._tools.run(
+                "pg_restore", "--format=custom", "--list", source=given, sink=listed
+            )
+            source.seek(begin)
+            if code == 0:
+                return listed.getvalue().decode(errors="replace")
+            self._see_server()
+            if "unsupported version" in said:
+                raise Invalid("The backup was made by a newer version of PostgreSQL.")
+        raise Invalid(_DAMAGED)
 
     def _fill_by_script(self, source: BinaryIO) -> None:
-        """Nothing of it is written to a disk before: a file that fails is not looked for."""
         password = self._make_new([])
         with self._connect(self._new, self._restorer, password) as inside:
             load_script(inside, source, self._install, _DUMP_SECONDS)
-        while source.read(_PIECE):  # to its very end, where an encrypted one proves what it was
-            pass
 
     def _install(self, extension: str) -> None:
         """As administrator, for whoever brings a script: most of them need one."""
@@ -223,14 +242,18 @@ class Restoring:
             furnish_database(inside, self._restorer, extensions)
         return password
 
-    def _fill(self, extensions: list[str]) -> None:
-        password = self._make_new(extensions)
+    def _fill(self, source: BinaryIO, wanted: _List) -> None:
+        """Nothing of the dump is written to a disk before."""
+        password = self._make_new(wanted.extensions)
         host = self._tools.login.host if self._tools.login else "127.0.0.1"
         port = self._tools.login.port if self._tools.login else PORT
-        options = ("--no-owner", "--no-acl", "--exit-on-error", f"--use-list={self._list}")
+        options = ("--no-owner", "--no-acl", "--exit-on-error")
         target = f"host={host} port={port} user={self._restorer} dbname={self._new}"
-        words = ("pg_restore", "--format=custom", *options, f"--dbname={target}", self._file)
-        code, said = self._tools.run(*words, password=password)
+        words: tuple[str, ...] = ("pg_restore", "--format=custom", *options, f"--dbname={target}")
+        if wanted.lines is not None:
+            self._tools.write(self._list_file, io.BytesIO("\n".join(wanted.lines).encode()))
+            words = ("sh", "-c", _WITH_LIST, "sh", self._list_file, *words)
+        code, said = self._tools.run(*words, source=source, password=password)
         if code != 0:
             self._see_server()
         if any(words in said for words in _BROKEN_OFF):
@@ -268,8 +291,6 @@ class Restoring:
     def _clean_up(self) -> None:
         """Nothing of it stays, on whichever way it ended; the next one cleans up after a worker
         that died."""
-        with suppress(psycopg.Error, PanelError):
-            self._tools.run("rm", "-f", self._file, self._list)
         with suppress(psycopg.Error, PanelError):
             self._drop_new()
             # After the swap, so with the data that was replaced.
