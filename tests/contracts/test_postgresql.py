@@ -172,15 +172,3 @@ def test_an_administrators_server_is_used_by_its_url(fifteen: ServiceCase) -> No
     with pytest.raises(PanelError) as raised:
         fifteen.backend.start(wrong)
     assert fifteen.server.secret not in f"{raised.value} {raised.value.__cause__!r}"
-
-
-def test_a_dump_with_a_long_list_comes_back(fifteen: ServiceCase) -> None:
-    """Longer than what is looked at first."""
-    source, target, dump = fifteen.provision(), fifteen.provision(rows=2), io.BytesIO()
-    many = "DO $$ BEGIN FOR n IN 1..500 LOOP EXECUTE format('CREATE TABLE %I ()', 'table_' || n); "
-    _sql(fifteen, source, many + "END LOOP; END $$")
-    held = fifteen.backend.backup(fifteen.server, source, dump)
-    assert dump.getvalue().find(b"table_499") > 64 * 1024
-    fifteen.backend.restore(fifteen.server, target, io.BytesIO(dump.getvalue()))
-    assert fifteen.backend.contents(fifteen.server, target) == held
-    assert len(held.counts) == 500
