@@ -120,6 +120,8 @@ def _run_raw(engine: PrivateEngine, starts: Starts) -> list[float]:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         list(threads.map(one, range(JOBS)))
     wait_for(lambda: len(starts.counted(NETWORK)) == JOBS, 30)
+    # `--rm` has said that they are gone a moment before they have left the network.
+    wait_for(lambda: not client.inspect_network(NETWORK)["Containers"], 30)
     client.remove_network(NETWORK)
     client.close()
     return starts.delays(NETWORK, began)

@@ -36,9 +36,10 @@ class Direction(enum.StrEnum):
 class Cipher:
     """Write to `writer` in one thread and close it, read from `reader` in another, `finish`, and
     `close` when both threads have ended. `kill` ends it at any time and from any thread: then
-    `reader` ends, and `writer` raises `BrokenPipeError`."""
+    `reader` ends, and `writer` raises `BrokenPipeError`. With `file`, the number of an open file,
+    it reads that from where it stands, and what is written to `writer` goes nowhere."""
 
-    def __init__(self, direction: Direction, keys: Sequence[Any]) -> None:
+    def __init__(self, direction: Direction, keys: Sequence[Any], file: int | None = None) -> None:
         self._direction = direction
         its_input, writing = _pipe()
         reading, its_output = _pipe()
@@ -50,7 +51,7 @@ class Cipher:
             option = "-R" if direction == Direction.ENCRYPT else "-i"
             self._process = subprocess.Popen(
                 ["age", f"--{direction}", option, f"/dev/fd/{its_keys}"],
-                stdin=its_input,
+                stdin=its_input if file is None else file,
                 stdout=its_output,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(its_keys,),

@@ -8,6 +8,8 @@ Nothing here knows the database.
 from __future__ import annotations
 
 import io
+import os
+import stat
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
@@ -166,7 +168,8 @@ def decrypt(
     no key opens it."""
     came, went = Meter(), Meter()
     sink = _Sink(target, meter=went)
-    with closing(_Decryption(_Source(stored, look, came), identities)) as opened:
+    source = cast(BinaryIO, _Source(stored, look, came))
+    with closing(_Decryption(source, identities)) as opened:
         while data := opened.read(BLOCK):
             sink.write(data)
     return Written(went.read(), came.read(), None)
@@ -182,7 +185,7 @@ def measure(stored: BinaryIO, look: Look = never) -> Measure:
 
 def refuse_unopenable(stored: BinaryIO, identities: Sequence[Any]) -> None:
     """Raise `Invalid` when no key opens `stored`, after its first block."""
-    with closing(_Decryption(_Source(stored), identities)) as opened:
+    with closing(_Decryption(stored, identities)) as opened:
         opened.read(1)
 
 
@@ -208,11 +211,12 @@ def consume(
 class _Decryption(io.RawIOBase):
     """What `source` holds, decrypted. Its end is told only after all was found whole."""
 
-    def __init__(self, source: _Source, identities: Sequence[Any]) -> None:
+    def __init__(self, source: BinaryIO, identities: Sequence[Any]) -> None:
         super().__init__()
         self._source = source
-        self._cipher = Cipher(Direction.DECRYPT, identities)
-        self._beside = _Beside(self._feed)
+        file = _number_of(source)
+        self._cipher = Cipher(Direction.DECRYPT, identities, file)
+        self._beside = _Beside(self._feed if file is None else self._cipher.writer.close)
 
     def _feed(self) -> None:
         target = _Sink(self._cipher.writer)
@@ -241,14 +245,23 @@ class _Decryption(io.RawIOBase):
             self._cipher.close()
 
 
+def _number_of(source: BinaryIO) -> int | None:
+    """Of an open file on a disk, which needs no thread that passes it on."""
+    try:
+        number = source.fileno()
+    except (AttributeError, OSError):
+        return None
+    return number if stat.S_ISREG(os.fstat(number).st_mode) else None
+
+
 class _Pass:
     """One decryption from the beginning, to be read by `given`."""
 
     def __init__(self, stored: BinaryIO, identities: Sequence[Any], look: Look) -> None:
         self._stored, self._plain = stored, Meter()
         # Measured is what comes out: age lets nothing else come out than what was put in.
-        self._decryption = _Decryption(_Source(stored, look), identities)
-        self.given = _Source(cast(BinaryIO, self._decryption), meter=self._plain)
+        self._decryption = _Decryption(stored, identities)
+        self.given = _Source(cast(BinaryIO, self._decryption), look, self._plain)
 
     def finish(self) -> Measure:
         """Read to the end; what was plain."""

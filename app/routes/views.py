@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from urllib.parse import urlsplit
 
 from flask import Blueprint, request
@@ -21,7 +20,6 @@ blueprint = Blueprint("routes", __name__)
 
 HOLD_SECONDS = 2.0
 """Short, because the web process waits for this answer when it is stopped."""
-POLL_SECONDS = 0.05
 
 
 @blueprint.get("/feed")
@@ -31,14 +29,11 @@ def feed() -> ResponseReturnValue:
     _load_node()
     after = request.args.get("after", 0, type=int)
     epoch = request.args.get("epoch", "")
-    until = time.monotonic() + HOLD_SECONDS
-    while time.monotonic() < until:
-        present = queries.load_feed()
-        if present.epoch != epoch or present.version > after:
-            return _document(present.version, present.epoch)
-        db.session.rollback()  # end the reading, so that the next one sees what is new
-        time.sleep(POLL_SECONDS)
-    return "", 204
+    db.session.rollback()  # end the reading, so that the next one sees what is new
+    if not queries.wait_for_feed(epoch, after, HOLD_SECONDS):
+        return "", 204
+    present = queries.load_feed()
+    return _document(present.version, present.epoch)
 
 
 @blueprint.post("/feed/loaded")

@@ -58,7 +58,7 @@ def test_what_is_left_unread_is_measured_too() -> None:
     assert (seen.answer, seen.plain) == (DATA[:10], found.plain)
 
 
-def test_who_reads_may_begin_again() -> None:
+def test_who_reads_may_begin_again(tmp_path: Path) -> None:
     stored, found = written()
 
     def take(source: BinaryIO) -> bytes:
@@ -72,16 +72,23 @@ def test_who_reads_may_begin_again() -> None:
         source.seek(0)
         return source.read(10)
 
-    seen = streams.consume(lambda: io.BytesIO(stored), take, [KEY])
-    assert (seen.answer, seen.plain) == (DATA[:10], found.plain)
+    file = tmp_path / "stored"
+    file.write_bytes(stored)
+    for opened in (lambda: io.BytesIO(stored), lambda: file.open("rb")):
+        seen = streams.consume(opened, take, [KEY])
+        assert (seen.answer, seen.plain) == (DATA[:10], found.plain)
 
 
 @pytest.mark.parametrize("at", [0.0, 0.5, 1.0], ids=["header", "middle", "end"])
-def test_a_damaged_or_cut_file_is_refused(at: float) -> None:
+def test_a_damaged_or_cut_file_is_refused(at: float, tmp_path: Path) -> None:
     stored, _ = written()
+    file = tmp_path / "stored"
     place = int(at * (len(stored) - 1))
     damaged = stored[:place] + bytes([stored[place] ^ 1]) + stored[place + 1 :]
     for bad in (damaged, stored[:place]):
+        file.write_bytes(bad)
+        with pytest.raises(Invalid):
+            streams.consume(lambda: file.open("rb"), lambda source: source.read(), [KEY])
         with pytest.raises(Invalid):
             streams.consume(partial(io.BytesIO, bad), lambda source: source.read(), [KEY])
         with pytest.raises(Invalid):

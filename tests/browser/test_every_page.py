@@ -81,7 +81,7 @@ def look_at(page: Page, address: str, name: str, seen: Seen) -> None:
     page.set_viewport_size(DESKTOP)
     answer = go_to(page, address)
     seen.statuses[name] = answer.status
-    seen.headings[name] = page.locator("h1").count()
+    seen.headings[name] = page.evaluate("document.querySelectorAll('h1').length")
     # The same elements have the same colours, which is all that the second theme is asked about.
     themes = RULES if seen.is_new(page.evaluate(STYLES)) else ["light"]
     seen.findings[name] = findings_of_axe(page, themes)
