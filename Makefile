@@ -5,7 +5,7 @@ export PYTHONPATH := $(CURDIR)
 # Each of the tests' processes would compile all tests anew, ten seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run stop test collected lint unit bench lock production-check screenshots format
+.PHONY: help run stop test some all lint unit bench lock production-check screenshots format
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -19,13 +19,16 @@ stop: ## stop the panel, the ingress and the containers of all sites
 
 test: ## install what is missing, then lint and all tests
 	@setup/install.sh test
-	@$(MAKE) --no-print-directory -j 2 lint collected
-	@$(PYTHON) -m pytest $(if $(ARGS),$(ARGS),-n 4 --dist loadscope)
+	@$(MAKE) --no-print-directory $(if $(ARGS),lint some,-j 2 lint all)
 
-# Pytest rewrites the assertions of every test file and keeps the result: once, while the other core
-# lints, and not in each of the processes that run them.
-collected:
+some:
+	@$(PYTHON) -m pytest $(ARGS)
+
+# Pytest rewrites the assertions of every test file and keeps the result: once, and not in each of
+# the processes that run them.
+all:
 	-@$(PYTHON) -m pytest --collect-only -qq >/dev/null 2>&1
+	@$(PYTHON) -m pytest -n 4 --dist loadscope
 
 lint: ## ruff, mypy --strict, import-linter, djlint
 	.venv/bin/ruff check .
