@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.accounts.queries import find_user
 from app.applications.queries import find_application
 from app.deployments.models import Deployment, DeploymentStatus
 from app.runtime.operations import add_release_command
 from app.transactions import unit_of_work
+from tests.flows.processes import wait_for
 from tests.flows.running_panel import OWNER, RunningPanel
 
 STUBBORN = "trap '' TERM; exec httpd -f -p 80 -h /site"
@@ -68,6 +70,14 @@ class PacedSite:
         self.page = page
         self.require_page(page)
         return done
+
+    def wait_for_step(self, plan: Path, uuid: str) -> None:
+        """Until the worker has come to the step that `plan` names; it removes the file there."""
+        try:
+            wait_for(lambda: not plan.exists(), 60)
+        except AssertionError:
+            log = self.panel.log(uuid)
+            raise AssertionError(f"the worker did not come to this step:\n{log}") from None
 
     @property
     def dockerfile(self) -> str:

@@ -12,7 +12,6 @@ from app.deployments.pipeline import DEPLOY, POINT_OF_NO_RETURN
 from tests.flows.fault_records import Fault, record_fault, require_in_time
 from tests.flows.leftovers import require_no_leftovers, take_snapshot
 from tests.flows.paced_site import Pace, PacedSite
-from tests.flows.processes import wait_for
 from tests.flows.running_panel import SHORT_TIMES
 from tests.flows.visitors import visiting
 
@@ -62,7 +61,7 @@ def test_a_worker_killed_at_a_step(fault_site: PacedSite, death: Death) -> None:
         page = site.push(death.pace)
         plan.write_text(f"{death.step} {death.after}")
         uuid = panel.request(site.slug)
-        wait_for(lambda: not plan.exists(), 20, "the worker did not come to this step")
+        site.wait_for_step(plan, uuid)
         died = time.monotonic()
         done = panel.wait(uuid, 20)
         seconds = time.monotonic() - died

@@ -54,7 +54,7 @@ def test_a_halted_worker_writes_nothing_when_it_goes_on(
         site.push(pace)
         plan.write_text(f"{step} {after} STOP")
         uuid = panel.request(site.slug)
-        wait_for(lambda: not plan.exists(), 20, "the worker did not come to this step")
+        site.wait_for_step(plan, uuid)
         started = time.monotonic()
         halted = _wait_for_halted(panel)
         request.addfinalizer(lambda: _go_on(halted))

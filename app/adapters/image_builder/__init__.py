@@ -65,7 +65,8 @@ class ImageBuilder(Protocol):
         ...
 
     def sweep(self, journal: Path) -> None:
-        """Remove what a build that was cut off left, and its journal; silent without one.
+        """Remove what a build that was cut off left, and later its journal; silent without one.
+        The engine may go on for a moment: a minute after the first sweep nothing more can come.
 
         Raises `Unavailable` when no engine answers; the journal then stays.
         """

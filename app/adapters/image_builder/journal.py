@@ -86,6 +86,8 @@ def sweep(connection: DockerConnection, path: Path) -> None:
 def _unheard_of(connection: DockerConnection, made: Mapping[str, Any]) -> list[str]:
     """Ids of what was made since this build began and nobody has named: untagged, on top of its
     own images, or by a COPY or ADD on top of one of its bases."""
+    if "began" not in made:  # by an older Moonbase
+        return []
     api = connection.api()
     found = []
     for image in api.images(filters={"dangling": True}):
