@@ -21,40 +21,19 @@ from tests.browser.seeding_people import EDITOR
 pytestmark = pytest.mark.timeout(600)
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-COLOURS_ONLY = ["color-contrast"]
 RULES = {
     "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "dark": COLOURS_ONLY,  # the one thing a theme can break
+    "dark": ["color-contrast"],  # the one thing a theme can break
 }
 RUN_AXE = """
-async ([tags, withColours]) => {
-  const rules = { "color-contrast": { enabled: withColours } };
-  const options = { runOnly: tags, rules, resultTypes: ["violations"], preload: false };
+async (rules) => {
+  const options = { runOnly: rules, resultTypes: ["violations"], preload: false };
   const found = await axe.run(document, options);
   return found.violations
     .filter((finding) => ["serious", "critical"].includes(finding.impact))
     .map((finding) => `${finding.id}: ${finding.nodes.map((node) => node.html).join(" | ")}`);
 }
 """
-COLOURS = """
-() => {
-  const hasText = (element) =>
-    element.matches("input, select, textarea") ||
-    [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-  const painted = (element) => {
-    const own = getComputedStyle(element);
-    const told = [own.color, own.fontSize, own.fontWeight];
-    for (let at = element; at; at = at.parentElement) {
-      const style = getComputedStyle(at);
-      told.push(style.backgroundColor, style.backgroundImage, style.opacity);
-      if (style.backgroundColor.startsWith("rgb(")) break;
-    }
-    return told.filter((one) => !["rgba(0, 0, 0, 0)", "none", "1"].includes(one)).join(" ");
-  };
-  return [...new Set([...document.body.querySelectorAll("*")].filter(hasText).map(painted))];
-}
-"""
-"""The colours that words of a page have, with what is painted under them."""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -69,24 +48,16 @@ class Seen:
     overflows: dict[str, int] = field(default_factory=dict)
     findings: dict[str, list[str]] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
-    colours: set[str] = field(default_factory=set)
 
 
-def findings_of_axe(page: Page, known: set[str] | None = None) -> list[str]:
-    """Serious and critical findings in both themes of the page as it stands. Colours that are
-    `known` are not judged again, which takes half of the time; those of the page come to them."""
+def findings_of_axe(page: Page) -> list[str]:
+    """Serious and critical findings in both themes of the page as it stands."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE.read_text())
-    known = set() if known is None else known
     found: list[str] = []
-    for theme, tags in RULES.items():
+    for theme, rules in RULES.items():
         page.evaluate("theme => (document.documentElement.dataset.bsTheme = theme)", theme)
-        colours = {f"{theme}: {one}" for one in page.evaluate(COLOURS)}
-        is_new = not colours <= known
-        known |= colours
-        if is_new or tags != COLOURS_ONLY:
-            said = page.evaluate(RUN_AXE, [tags, is_new])
-            found += [f"{theme}: {finding[:600]}" for finding in said]
+        found += [f"{theme}: {finding[:600]}" for finding in page.evaluate(RUN_AXE, rules)]
     return found
 
 
@@ -95,8 +66,8 @@ def look_at(page: Page, address: str, name: str, seen: Seen) -> None:
     page.set_viewport_size(DESKTOP)
     answer = go_to(page, address)
     seen.statuses[name] = answer.status
-    seen.headings[name] = page.evaluate("document.querySelectorAll('h1').length")
-    seen.findings[name] = findings_of_axe(page, seen.colours)
+    seen.headings[name] = page.locator("h1").count()
+    seen.findings[name] = findings_of_axe(page)
     page.set_viewport_size(PHONE)
     seen.overflows[name] = page.evaluate(OVERFLOW)
 
