@@ -14,7 +14,7 @@ from app.applications.queries import rights_behind_the_door
 from app.backups.models import Backup, BackupPart, Download, Restoration
 from app.client_api import queries
 from app.environments.models import Environment
-from app.errors import NotAllowed
+from app.errors import Invalid, NotAllowed
 from app.organisations.second_factor import demand_second_factor
 from app.permissions import Permission
 from app.web.access import hide
@@ -68,6 +68,16 @@ def load_part(uuid: str, token: AccessToken, permission: Permission) -> BackupPa
     found = queries.find_part(uuid)
     kind = "backup of a service"
     return _load(found, lambda row: row.backup.environment, token, permission, kind)
+
+
+def load_part_of(
+    backup_uuid: str, uuid: str, token: AccessToken, permission: Permission
+) -> BackupPart:
+    """`load_part`; raises `Invalid` when it is one of another backup."""
+    found = load_part(uuid, token, permission)
+    if found.backup.uuid != backup_uuid:
+        raise Invalid("This is a part of another backup.", "backup")
+    return found
 
 
 def load_restoration(uuid: str, token: AccessToken, permission: Permission) -> Restoration:

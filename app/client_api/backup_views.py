@@ -15,6 +15,7 @@ from app.client_api.access import (
     load_backup,
     load_environment,
     load_part,
+    load_part_of,
     load_restoration,
     shown_token,
 )
@@ -72,9 +73,7 @@ def restore() -> ResponseReturnValue:
     token, body = shown_token(), Body()
     wanted = body.single("service_instance_restores")
     uuid = wanted.get("service_instance_backup") if isinstance(wanted, dict) else None
-    part = load_part(str(uuid), token, Permission.BACKUPS_RESTORE)
-    if part.backup.uuid != body.text("backup"):
-        raise Invalid("This is a part of another backup.", "backup")
+    part = load_part_of(body.text("backup"), str(uuid), token, Permission.BACKUPS_RESTORE)
     with unit_of_work():
         row = request_restoration(part, _target(part), token.user)
     return jsonify(shapes.show_restoration(row)), 201

@@ -17,9 +17,8 @@ from app.applications.queries import rights_on
 from app.backups import downloading, uploading
 from app.backups.models import Backup, Download, Upload, WorkStatus
 from app.client_api import queries, shapes
-from app.client_api.access import load_download, load_environment, load_part, shown_token
+from app.client_api.access import load_download, load_environment, load_part_of, shown_token
 from app.client_api.answers import Body, address, make_blueprint
-from app.errors import Invalid
 from app.extensions import now
 from app.installation import installation
 from app.permissions import Permission
@@ -97,9 +96,7 @@ def prepare() -> ResponseReturnValue:
     """One part of a backup."""
     token, body = shown_token(), Body()
     uuid = str(body.single("service_instance_backups"))
-    part = load_part(uuid, token, Permission.BACKUPS_DOWNLOAD)
-    if part.backup.uuid != body.text("backup"):
-        raise Invalid("This is a part of another backup.", "backup")
+    part = load_part_of(body.text("backup"), uuid, token, Permission.BACKUPS_DOWNLOAD)
     with unit_of_work():
         row = downloading.prepare_download(part, token.user, is_for_program=True)
     return jsonify(uuid=row.uuid, backup=part.backup.uuid), 201
