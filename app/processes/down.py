@@ -6,12 +6,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from sqlalchemy import inspect
+
 from app.adapters.engine import LABEL_INSTALLATION, LABEL_SERVICE, Engine
 from app.adapters.engine.docker import DockerEngine
 from app.config import Settings
 from app.errors import PanelError
+from app.extensions import db
 from app.factory import create_app
 from app.processes.supervisor import Supervisor
+from app.routes.models import Feed
 from app.routes.queries import load_feed
 
 SITE_GRACE = 10
@@ -37,6 +41,8 @@ def _stop_sites(settings: Settings) -> None:
     if not (settings.data_dir / "panel").exists():
         return
     with create_app(settings).app_context():
+        if not inspect(db.engine).has_table(Feed.__tablename__):
+            return  # its first start went no further
         labels = {LABEL_INSTALLATION: load_feed().epoch}
     sites, servers = stop_containers(DockerEngine(settings.docker_url), labels)
     if sites or servers:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from app.adapters.engine import (
     LABEL_INSTALLATION,
     LABEL_SERVICE,
@@ -10,7 +14,7 @@ from app.adapters.engine import (
     NetworkSpec,
 )
 from app.adapters.engine.fake import FakeEngine
-from app.processes.down import stop_containers
+from app.processes.down import main, stop_containers
 
 
 def test_servers_of_services_end_after_the_sites() -> None:
@@ -29,3 +33,13 @@ def test_servers_of_services_end_after_the_sites() -> None:
     stopped = [name for method, name in engine.calls if method == "stop_container"]
     assert set(stopped[:2]) == {"site-1", "site-2"} and stopped[2:] == ["database"]
     assert stop_containers(engine, ours) == (0, 0)
+
+
+def test_a_start_that_went_no_further_is_stopped_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when the engine did not start: there are folders, and no database yet."""
+    (tmp_path / "panel").mkdir()
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    assert main() == 0
+    assert capsys.readouterr() == ("", "")
