@@ -177,8 +177,15 @@ def _empty_build_cgroups() -> list[str]:
 
 def _half_written(folder: Path) -> list[Path]:
     """Contexts of builds, and notes of what builds have made that nobody has swept up after."""
-    journals = [path for path in folder.glob("build-*") if "swept" not in path.read_text()]
-    return [*folder.glob("context-*"), *journals]
+    return [*folder.glob("context-*"), *(path for path in folder.glob("build-*") if _waits(path))]
+
+
+def _waits(journal: Path) -> bool:
+    """Whether nobody has swept by it yet. It may be written anew, or go, at this moment."""
+    try:
+        return "swept" not in journal.read_text()
+    except FileNotFoundError:
+        return False
 
 
 def _new_cgroups(before: Snapshot) -> set[str]:
