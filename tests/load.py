@@ -38,13 +38,15 @@ class Load:
 
 @dataclass
 class Outcome:
-    """What came of it. `failures` by kind; `longest_gap` seconds between two good answers."""
+    """What came of it. `failures` by kind; `longest_gap` seconds between two good answers;
+    `losses` tells of each failure at which time it came and after how many seconds of waiting."""
 
     sent: int = 0
     good: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     answers: Counter[bytes] = field(default_factory=Counter)
     longest_gap: float = 0
+    losses: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
     @property
@@ -113,9 +115,9 @@ class LoadGenerator:
             async with asyncio.timeout(self.load.timeout):
                 status, body = await self._exchange()
         except TimeoutError:
-            self.outcome.failures["timeout"] += 1
+            self._note_loss("timeout", started)
         except (OSError, asyncio.IncompleteReadError, ValueError) as error:
-            self.outcome.failures[type(error).__name__] += 1
+            self._note_loss(type(error).__name__, started)
         else:
             if 200 <= status < 300:
                 self.outcome.good += 1
@@ -123,7 +125,12 @@ class LoadGenerator:
                 self.outcome.seconds.append(time.monotonic() - started)
                 self._note_gap()
             else:
-                self.outcome.failures[str(status)] += 1
+                self._note_loss(str(status), started)
+
+    def _note_loss(self, kind: str, started: float) -> None:
+        self.outcome.failures[kind] += 1
+        moment = time.strftime("%H:%M:%S")
+        self.outcome.losses.append(f"{kind} at {moment} after {time.monotonic() - started:.2f} s")
 
     def _note_gap(self) -> None:
         now = time.monotonic()

@@ -233,11 +233,10 @@ def pour(stored: Stored, server: Server, facts: Facts, look: streams.Look) -> No
     here = installation()
     backend = here.adapters.services.of(server.kind)
     identities = present_seal().identities()
-    seen = streams.consume(
+    streams.consume(
         lambda: here.adapters.backup_store.open(stored.name),
         lambda source: backend.restore(server, facts, source),
         identities,
         look,
+        expected=stored.plain,
     )
-    if seen.plain != stored.plain:
-        raise Invalid(streams.DAMAGED)

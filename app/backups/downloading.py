@@ -156,16 +156,15 @@ def _decrypt(stored: Stored, path: Path, kind: ServiceKind | None, look: streams
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     with os.fdopen(descriptor, "wb") as file:
         hand_out = here.adapters.services.of(kind).hand_out if kind else hand_on
-        seen = streams.consume(
+        streams.consume(
             lambda: here.adapters.backup_store.open(stored.name),
             lambda source: hand_out(source, cast(BinaryIO, file)),
             present_seal().identities(),
             look,
+            expected=stored.plain,
         )
         file.flush()
         os.fsync(file.fileno())
-    if seen.plain != stored.plain:
-        raise Invalid(streams.DAMAGED)
 
 
 def _close(row: Download, sentence: str) -> None:

@@ -18,20 +18,13 @@ from typing import Any, BinaryIO, Generic, TypeVar, cast
 
 from app.backups.cipher import Cipher, Direction
 from app.backups.measuring import BLOCK, Measure, Meter
+from app.errors import Invalid
 
 Answer = TypeVar("Answer")
 Look = Callable[[], None]
 """Called while bytes flow, with each piece; stops everything by raising."""
 
 DAMAGED = "The stored file of this backup is damaged: what is read is not what was written."
-
-
-@dataclass(frozen=True)
-class Read(Generic[Answer]):
-    """What was read of something stored, decrypted, and what the reader made of it."""
-
-    plain: Measure
-    answer: Answer
 
 
 @dataclass(frozen=True)
@@ -158,21 +151,19 @@ def encrypt(
     return Written(plain.read(), stored.read(), answer)
 
 
-def decrypt(
-    stored: BinaryIO,
-    target: BinaryIO | None,
-    identities: Sequence[Any],
-    look: Look = never,
-) -> Written[None]:
-    """Decrypt `stored` into `target`, or only measure it. Raises `Invalid` when it is damaged or
-    no key opens it."""
-    came, went = Meter(), Meter()
-    sink = _Sink(target, meter=went)
-    source = cast(BinaryIO, _Source(stored, look, came))
-    with closing(_Decryption(source, identities)) as opened:
-        while data := opened.read(BLOCK):
-            sink.write(data)
-    return Written(went.read(), came.read(), None)
+def measure_plain(
+    open_stored: Callable[[], BinaryIO], identities: Sequence[Any], look: Look = never
+) -> Measure:
+    """Decrypt what `open_stored` opens to its end. Raises `Invalid` when it is damaged or no key
+    opens it."""
+    meter = Meter()
+    reading = _Pass(open_stored(), identities, look, meter)
+    try:
+        reading.finish()
+    except BaseException:
+        reading.abandon()
+        raise
+    return meter.read()
 
 
 def measure(stored: BinaryIO, look: Look = never) -> Measure:
@@ -194,18 +185,19 @@ def consume(
     take: Callable[[BinaryIO], Answer],
     identities: Sequence[Any],
     look: Look = never,
-) -> Read[Answer]:
+    expected: Measure | None = None,
+) -> Answer:
     """Decrypt what `open_stored` opens and have `take` read it, who may go back to its beginning:
-    then it is opened and decrypted anew. What `take` leaves unread is read to the end, so that
-    what is measured is all. Raises `Invalid` when it is damaged, also in the middle."""
-    source = _Rewinding(lambda: _Pass(open_stored(), identities, look))
+    then it is opened and decrypted anew. Raises `Invalid` when it is damaged, also in the middle,
+    or is not what is `expected`: once all of it was read, when `take` goes back or has ended."""
+    source = _Rewinding(open_stored, identities, look, expected)
     try:
         answer = take(cast(BinaryIO, io.BufferedReader(source, BLOCK)))
-        plain = source.present.finish()
+        source.finish()
     except BaseException:
         source.present.abandon()
         raise
-    return Read(plain, answer)
+    return answer
 
 
 class _Decryption(io.RawIOBase):
@@ -255,19 +247,19 @@ def _number_of(source: BinaryIO) -> int | None:
 
 
 class _Pass:
-    """One decryption from the beginning, to be read by `given`."""
+    """One decryption from the beginning, to be read by `given`; `meter` measures what comes out."""
 
-    def __init__(self, stored: BinaryIO, identities: Sequence[Any], look: Look) -> None:
-        self._stored, self._plain = stored, Meter()
-        # Measured is what comes out: age lets nothing else come out than what was put in.
+    def __init__(
+        self, stored: BinaryIO, identities: Sequence[Any], look: Look, meter: Meter | None
+    ) -> None:
+        self._stored = stored
         self._decryption = _Decryption(stored, identities)
-        self.given = _Source(cast(BinaryIO, self._decryption), look, self._plain)
+        self.given = _Source(cast(BinaryIO, self._decryption), look, meter)
 
-    def finish(self) -> Measure:
-        """Read to the end; what was plain."""
+    def finish(self) -> None:
+        """Read to the end, where age has seen that nothing is damaged or missing."""
         self.given.drain()
         self._close()
-        return self._plain.read()
 
     def abandon(self) -> None:
         """Stop. Raises what broke the pass, if that came before whatever else did."""
@@ -281,12 +273,32 @@ class _Pass:
 
 
 class _Rewinding(io.RawIOBase):
-    """Reads pass after pass: it can go back to its beginning and nowhere else."""
+    """Reads pass after pass: it can go back to its beginning and nowhere else. The first pass that
+    comes to its end is held against what is `expected`; after it, nothing is hashed again."""
 
-    def __init__(self, begin: Callable[[], _Pass]) -> None:
+    def __init__(
+        self,
+        open_stored: Callable[[], BinaryIO],
+        identities: Sequence[Any],
+        look: Look,
+        expected: Measure | None,
+    ) -> None:
         super().__init__()
-        self._begin, self._at = begin, 0
-        self.present = begin()
+        self._open_stored, self._identities, self._look = open_stored, identities, look
+        self._expected = expected
+        self._begin()
+
+    def _begin(self) -> None:
+        self._at, self._is_at_end = 0, False
+        self._meter = Meter() if self._expected else None
+        self.present = _Pass(self._open_stored(), self._identities, self._look, self._meter)
+
+    def finish(self) -> None:
+        """Read to the end. Raises `Invalid` when it was not what is expected."""
+        self.present.finish()
+        if self._meter and self._meter.read() != self._expected:
+            raise Invalid(DAMAGED)
+        self._expected = None
 
     def readable(self) -> bool:
         return True
@@ -300,14 +312,18 @@ class _Rewinding(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         count = self.present.given.readinto(buffer)
         self._at += count
+        self._is_at_end = not count
         return count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         if whence != io.SEEK_SET or offset not in (0, self._at):
             raise io.UnsupportedOperation("what is decrypted can only be read from its beginning")
         if offset != self._at:
-            self.present.abandon()
-            self.present, self._at = self._begin(), 0
+            if self._is_at_end:
+                self.finish()
+            else:
+                self.present.abandon()
+            self._begin()
         return offset
 
 

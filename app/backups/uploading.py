@@ -157,7 +157,7 @@ def take_in(path: Path, kind: ServiceKind, sink: BinaryIO, look: streams.Look) -
         lambda source: backend.take_in(source, sink, most),
         present_seal().identities(),
         look,
-    ).answer
+    )
 
 
 def forget(backup_id: int) -> None:

@@ -45,17 +45,44 @@ def test_what_goes_in_comes_out(data: bytes) -> None:
     assert found.plain == Measure(len(data), hashlib.sha256(data).hexdigest())
     assert found.stored == Measure(len(stored), hashlib.sha256(stored).hexdigest())
     assert DATA[:64] not in stored
-    seen = streams.consume(lambda: io.BytesIO(stored), lambda source: source.read(), [OTHER, KEY])
-    assert (seen.answer, seen.plain) == (data, found.plain)
-    again = streams.decrypt(io.BytesIO(stored), None, [KEY])
-    assert (again.plain, again.stored) == (found.plain, found.stored)
+    seen = streams.consume(
+        lambda: io.BytesIO(stored), lambda source: source.read(), [OTHER, KEY], expected=found.plain
+    )
+    assert seen == data
+    assert streams.measure_plain(lambda: io.BytesIO(stored), [KEY]) == found.plain
     assert streams.measure(io.BytesIO(stored)) == found.stored
 
 
 def test_what_is_left_unread_is_measured_too() -> None:
     stored, found = written()
-    seen = streams.consume(lambda: io.BytesIO(stored), lambda source: source.read(10), [KEY])
-    assert (seen.answer, seen.plain) == (DATA[:10], found.plain)
+
+    def consume(expected: Measure) -> bytes:
+        return streams.consume(
+            lambda: io.BytesIO(stored), lambda source: source.read(10), [KEY], expected=expected
+        )
+
+    assert consume(found.plain) == DATA[:10]
+    for other in (Measure(len(DATA), "0" * 64), Measure(len(DATA) + 1, found.plain.sha256)):
+        with pytest.raises(Invalid, match="damaged"):
+            consume(other)
+
+
+def test_what_is_not_expected_is_said_before_it_is_read_again() -> None:
+    stored, found = written()
+    passes: list[bytes] = []
+
+    def take(source: BinaryIO) -> None:
+        for _ in range(3):
+            source.seek(0)
+            passes.append(source.read())
+
+    with pytest.raises(Invalid, match="damaged"):
+        streams.consume(
+            lambda: io.BytesIO(stored), take, [KEY], expected=Measure(len(DATA), "0" * 64)
+        )
+    assert passes == [DATA]
+    streams.consume(lambda: io.BytesIO(stored), take, [KEY], expected=found.plain)
+    assert passes == 4 * [DATA]
 
 
 def test_who_reads_may_begin_again(tmp_path: Path) -> None:
@@ -75,8 +102,7 @@ def test_who_reads_may_begin_again(tmp_path: Path) -> None:
     file = tmp_path / "stored"
     file.write_bytes(stored)
     for opened in (lambda: io.BytesIO(stored), lambda: file.open("rb")):
-        seen = streams.consume(opened, take, [KEY])
-        assert (seen.answer, seen.plain) == (DATA[:10], found.plain)
+        assert streams.consume(opened, take, [KEY], expected=found.plain) == DATA[:10]
 
 
 @pytest.mark.parametrize("at", [0.0, 0.5, 1.0], ids=["header", "middle", "end"])
@@ -92,7 +118,7 @@ def test_a_damaged_or_cut_file_is_refused(at: float, tmp_path: Path) -> None:
         with pytest.raises(Invalid):
             streams.consume(partial(io.BytesIO, bad), lambda source: source.read(), [KEY])
         with pytest.raises(Invalid):
-            streams.decrypt(io.BytesIO(bad), None, [KEY])
+            streams.measure_plain(partial(io.BytesIO, bad), [KEY])
 
 
 def test_a_reader_of_a_cut_file_never_takes_the_beginning_for_all() -> None:
@@ -112,7 +138,7 @@ def test_a_reader_of_a_cut_file_never_takes_the_beginning_for_all() -> None:
 def test_another_key_opens_nothing() -> None:
     stored, _ = written()
     with pytest.raises(Invalid, match="key"):
-        streams.decrypt(io.BytesIO(stored), None, [OTHER])
+        streams.measure_plain(lambda: io.BytesIO(stored), [OTHER])
 
 
 def test_a_producer_that_fails_is_heard() -> None:
@@ -141,9 +167,6 @@ def test_a_store_that_fails_is_heard_whatever_the_producer_says() -> None:
 
     with pytest.raises(Unavailable, match="disk is full"):
         streams.encrypt(produce, Full(), [KEY.to_public()])
-    stored, _ = written()
-    with pytest.raises(Unavailable, match="disk is full"):
-        streams.decrypt(io.BytesIO(stored), Full(), [KEY])
 
 
 def test_a_taker_that_fails_is_heard() -> None:
@@ -228,8 +251,7 @@ MEMORY = """
 
     with path.open("wb", buffering=0) as file:
         streams.encrypt(produce, file, [key.to_public()])
-    with path.open("rb", buffering=0) as file:
-        streams.decrypt(file, None, [key])
+    streams.measure_plain(lambda: path.open("rb", buffering=0), [key])
     streams.consume(lambda: path.open("rb", buffering=0), take, [key])
     lines = Path("/proc/self/status").read_text().splitlines()
     print(next(line for line in lines if line.startswith("VmHWM")).split()[1])
