@@ -58,6 +58,7 @@ from app.routes.domain_views import blueprint as domains_blueprint
 from app.routes.views import blueprint as routes_blueprint
 from app.runtime.brought import EXTENSION as BROUGHT
 from app.runtime.views import blueprint as runtime_blueprint
+from app.services.sharing_views import blueprint as service_shares_blueprint
 from app.services.views import blueprint as services_blueprint
 from app.web.extensions import babel, csrf, limiter, login_manager
 from app.web.frame import install_frame
@@ -88,6 +89,7 @@ PAGES = (
     runtime_blueprint,
     domains_blueprint,
     services_blueprint,
+    service_shares_blueprint,
     service_trash_blueprint,
     deployments_blueprint,
     backups_blueprint,

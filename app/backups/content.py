@@ -37,6 +37,7 @@ def is_backed_up() -> ColumnElement[bool]:
         ServiceInstance.provisioned_at.is_not(None),
         ServiceInstance.state != ServiceState.REMOVING,
         ServiceInstance.trashed_at.is_(None),
+        ServiceInstance.original_id.is_(None),  # what is another's is backed up there
     )
 
 

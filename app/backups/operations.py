@@ -120,7 +120,11 @@ def begin_backup(
     origin: BackupOrigin,
     actor: User | None,
 ) -> Backup:
-    """The rows of a backup with a part for each instance, and a worker to take it."""
+    """The rows of a backup with a part for each instance, and a worker to take it. Raises `Invalid`
+    for one that another environment shares: its data are backed up there."""
+    for row in instances:
+        if row.original_id is not None:
+            raise Invalid(f"{row.name} is shared by another environment. Back it up there.")
     is_scheduled = origin == BackupOrigin.SCHEDULED
     backup = Backup(
         environment=environment,

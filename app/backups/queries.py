@@ -195,6 +195,7 @@ def list_restorable_targets(user: User, part: BackupPart) -> list[Target]:
         .where(
             ServiceInstance.kind == part.kind,
             ServiceInstance.trashed_at.is_(None),
+            ServiceInstance.original_id.is_(None),
             Environment.application_id.in_(applications),
             is_in_use(),
         )
@@ -228,6 +229,8 @@ def _explain(part: BackupPart, instance: ServiceInstance, is_busy: bool) -> str:
         return "It is a backup of another kind of service. Choose one of the same kind."
     if instance.trashed_at or instance.state == ServiceState.REMOVING:
         return "This service is in the trash. Restore it from there first."
+    if instance.original_id is not None:
+        return "This service is shared by another environment. Restore into it there."
     if not instance.is_functional and part.backup.origin != BackupOrigin.COPY:
         return "This service is not provisioned yet. Provision it first, or deploy."
     if part.content == Content.DATABASE and _is_newer(part.version, instance.server.version):

@@ -22,6 +22,7 @@ from app.lifecycle import queries
 from app.lifecycle.models import TrashEntry
 from app.repositories.operations import refresh_branch
 from app.routes.operations import touch_feed
+from app.services.operations import refuse_lent_environments
 
 STOP_JOB = "app.deployments.jobs.reconcile_region"
 MEASURE_JOB = "app.lifecycle.jobs.measure"
@@ -39,7 +40,9 @@ def trash_application(application: Application, actor: User) -> TrashEntry:
     _lock(application)
     if application.trashed_at:
         raise Conflict(f"“{application.name}” is in the trash already.")
-    for environment in queries.all_environments(application.id):
+    environments = queries.all_environments(application.id)
+    refuse_lent_environments([environment.id for environment in environments])
+    for environment in environments:
         cancel_all(environment, CANCELLED)
     entry = TrashEntry(application=application)
     _lay_down(application, entry, actor)
@@ -54,6 +57,7 @@ def trash_environment(environment: Environment, actor: User) -> TrashEntry:
     _lock(environment)
     if environment.is_trashed:
         raise Conflict(f"“{environment.name}” is in the trash already.")
+    refuse_lent_environments([environment.id])
     cancel_all(environment, CANCELLED)
     entry = TrashEntry(environment=environment)
     _lay_down(environment, entry, actor)

@@ -78,4 +78,6 @@ def require_instances(environment_id: int, uuids: Iterable[str], names: Sequence
             )
         if row.trashed_at:
             raise Invalid(f"This release uses {name}, which is in the trash. Restore it first.")
+        if not queries.is_still_shared(row):
+            raise Invalid(f"This release uses {name}, which is not shared any more.")
     return [found[uuid].id for uuid in wanted]

@@ -39,6 +39,14 @@ class PrefixForm(PanelForm):
     prefix = StringField(_l("Prefix"), [DataRequired()], render_kw=PREFIX_MARKS)
 
 
+class ShareForm(PanelForm):
+    place = StringField(
+        _l("Site and environment"),
+        [DataRequired()],
+        render_kw={"spellcheck": "false", "class": "font-monospace", "placeholder": "demo/live"},
+    )
+
+
 class ServerForm(PanelForm):
     """One of the operator's own. What was typed as URL is never sent back."""
 

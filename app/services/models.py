@@ -120,8 +120,15 @@ class ServiceInstance(Numbered, Outside, Trashable, Base):
     used_objects: Mapped[int | None]
     measured_at: Mapped[datetime.datetime | None]
 
+    original_id: Mapped[int | None] = mapped_column(
+        ForeignKey("service_instances.id", ondelete="SET NULL"), index=True
+    )
+    """Of a shared one: the instance of another environment that it stands for. It has a prefix and
+    a state of its own, and nothing on the server."""
+
     environment: Mapped[Environment] = relationship()
     server: Mapped[ServiceServer] = relationship()
+    original: Mapped[ServiceInstance | None] = relationship(remote_side="ServiceInstance.id")
 
     @property
     def name(self) -> str:
@@ -129,9 +136,14 @@ class ServiceInstance(Numbered, Outside, Trashable, Base):
         return f"{TITLES[self.kind]} “{self.prefix}”"
 
     @property
+    def source(self) -> ServiceInstance:
+        """The row that tells what is on the server: the original's of a shared one."""
+        return self.original or self
+
+    @property
     def facts(self) -> Mapping[str, str]:
         """What provisioning made; empty before."""
-        found: dict[str, str] = json.loads(self.encrypted_facts)
+        found: dict[str, str] = json.loads(self.source.encrypted_facts)
         return found
 
     @facts.setter
@@ -142,3 +154,21 @@ class ServiceInstance(Numbered, Outside, Trashable, Base):
     def is_functional(self) -> bool:
         """Whether it can be filled, backed up and restored into."""
         return self.provisioned_at is not None and self.state != ServiceState.REMOVING
+
+
+class ServiceShare(Numbered, Outside, Base):
+    """That the owner of an instance lets another environment use it. Its own people say whether it
+    does: then it has a `ServiceInstance` with this one as `original`."""
+
+    __tablename__ = "service_shares"
+    __table_args__ = (UniqueConstraint("instance_id", "environment_id"),)
+
+    instance_id: Mapped[int] = mapped_column(
+        ForeignKey("service_instances.id", ondelete="CASCADE"), index=True
+    )
+    environment_id: Mapped[int] = mapped_column(
+        ForeignKey("environments.id", ondelete="CASCADE"), index=True
+    )
+
+    instance: Mapped[ServiceInstance] = relationship()
+    environment: Mapped[Environment] = relationship()

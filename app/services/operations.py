@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
 from app.accounts.models import User
 from app.adapters.job_queue import Queue
 from app.adapters.services import ServiceKind
@@ -28,6 +30,11 @@ PROVISION_JOB = "app.services.jobs.provision"
 REMOVE_JOB = "app.services.jobs.remove"
 MOST = 20
 """Ours: instances in one environment, those in the trash included."""
+LEFT_OUT = {
+    ServiceState.ATTACHED: ServiceState.PENDING_DETACHMENT,
+    ServiceState.PENDING_ATTACHMENT: ServiceState.DETACHED,
+}
+"""What becomes of a state when the next deployment is to leave the instance out."""
 REMOVABLE = (ServiceState.NEW, ServiceState.DETACHED, ServiceState.FAILED)
 
 
@@ -48,17 +55,10 @@ def add_instance(
     """Note that the environment is to have an instance; the next deployment provisions and
     attaches it. Raises `Invalid` for a prefix that is taken, or whose variables are."""
     server = wanted.server
-    prefix = clean_prefix(wanted.prefix)
     if not server.is_on_offer or server.region_id != environment.region_id:
         raise Invalid(f"{server.name} is not on offer here any more. Choose another.", "server")
     extensions = clean_extensions(server.kind, wanted.extensions)
-    take_turns(environment.id)
-    present = queries.list_all_instances([environment.id])
-    if len(present) >= MOST:
-        raise Invalid(
-            f"An environment has at most {MOST} services, those in the trash included. Remove one."
-        )
-    _refuse_taken(server.kind, prefix, present)
+    prefix = free_prefix(environment, server.kind, wanted.prefix)
     row = ServiceInstance(
         environment_id=environment.id,
         server=server,
@@ -74,17 +74,32 @@ def add_instance(
     return row
 
 
+def free_prefix(environment: Environment, kind: ServiceKind, text: str) -> str:
+    """The prefix that `text` means, for one more instance of `kind`; it stays free until the
+    transaction ends. Raises `Invalid` when it is taken, or there are too many instances."""
+    prefix = clean_prefix(text)
+    take_turns(environment.id)
+    present = queries.list_all_instances([environment.id])
+    if len(present) >= MOST:
+        raise Invalid(
+            f"An environment has at most {MOST} services, those in the trash included. Remove one."
+        )
+    _refuse_taken(kind, prefix, present)
+    return prefix
+
+
 def copy_instances(source: Environment, target: Environment, actor: User) -> None:
     """Have `target` get what `source` has, of the same servers and empty: data is not copied."""
     for row in queries.list_instances(source.id):
-        if row.state in queries.WANTED and row.server.is_on_offer:
+        is_own = row.original_id is None
+        if is_own and row.state in queries.WANTED and row.server.is_on_offer:
             extensions = row.options.get("extensions", ())
             add_instance(target, NewService(row.server, row.prefix, extensions, row.addon), actor)
 
 
 def request_provisioning(row: ServiceInstance, actor: User) -> None:
     """Have a worker make it now, before the next deployment does. Again after a failure."""
-    _lock(row)
+    lock_instance(row)
     if row.state not in (ServiceState.NEW, ServiceState.FAILED):
         raise Conflict(f"{row.name} is provisioned already, or about to be.")
     begin_provisioning(row)
@@ -103,7 +118,9 @@ def begin_provisioning(row: ServiceInstance) -> None:
 
 def attach_instance(row: ServiceInstance, actor: User) -> None:
     """Have the next deployment use it; takes a detachment that waits back."""
-    _lock(row)
+    lock_instance(row)
+    if not queries.is_still_shared(row):
+        raise Conflict(f"{row.name} is not shared with this environment any more.")
     states = {
         ServiceState.DETACHED: ServiceState.PENDING_ATTACHMENT,
         ServiceState.PENDING_DETACHMENT: ServiceState.ATTACHED,
@@ -117,14 +134,10 @@ def attach_instance(row: ServiceInstance, actor: User) -> None:
 def detach_instance(row: ServiceInstance, actor: User) -> None:
     """Have the next deployment leave it out; its data stays. Takes an attachment that waits
     back."""
-    _lock(row)
-    states = {
-        ServiceState.ATTACHED: ServiceState.PENDING_DETACHMENT,
-        ServiceState.PENDING_ATTACHMENT: ServiceState.DETACHED,
-    }
-    if row.state not in states:
+    lock_instance(row)
+    if row.state not in LEFT_OUT:
         raise Conflict(f"{row.name} is not attached.")
-    row.state = states[row.state]
+    row.state = LEFT_OUT[row.state]
     _record("service.detach", row, actor)
 
 
@@ -132,7 +145,7 @@ def rename_instance(row: ServiceInstance, text: str, actor: User) -> None:
     """Give it another prefix. The running release keeps the variables it was made with: the next
     deployment tells the site, whatever number of renames there were before it."""
     prefix = clean_prefix(text)
-    _lock(row)
+    lock_instance(row)
     if row.state == ServiceState.REMOVING:
         raise Conflict(f"{row.name} is being removed.")
     if prefix == row.prefix:
@@ -145,20 +158,42 @@ def rename_instance(row: ServiceInstance, text: str, actor: User) -> None:
 
 
 def trash_instance(row: ServiceInstance, actor: User) -> bool:
-    """Put it into the trash, where its prefix stays taken. What never worked has nothing to keep
-    and is removed at once. Returns whether it can be restored.
+    """Put it into the trash, where its prefix stays taken. What never worked, or is another's, has
+    nothing to keep and is removed at once. Returns whether it can be restored.
 
-    Raises `Conflict` for what the site uses, or is about to.
+    Raises `Conflict` for what the site uses, or is about to, and for what others use.
     """
-    _lock(row)
+    lock_instance(row)
     if row.state not in REMOVABLE:
         raise Conflict(f"Detach {row.name} first, and deploy: the site may use it still.")
-    if row.provisioned_at is None:
+    refuse_used_elsewhere(row)
+    if row.provisioned_at is None or row.original_id is not None:
         _discard(row, actor)
         return False
     row.trashed_at, row.trashed_by_id = now(), actor.id
     _record("service.trash", row, actor)
     return True
+
+
+def refuse_used_elsewhere(row: ServiceInstance) -> None:
+    """Raise `Conflict` naming a site that it is shared with and that has it."""
+    users = queries.list_users(select(ServiceInstance.id).where(ServiceInstance.id == row.id))
+    if users:
+        raise Conflict(
+            f"{users[0].environment.place} uses {row.name} too. Stop sharing it, and have that "
+            "site deployed and the service removed there."
+        )
+
+
+def refuse_lent_environments(environment_ids: Sequence[int]) -> None:
+    """Raise `Conflict` when another environment uses an instance of these."""
+    own = select(ServiceInstance.id).where(ServiceInstance.environment_id.in_(environment_ids))
+    for row in queries.list_users(own):
+        if row.environment_id not in environment_ids:
+            raise Conflict(
+                f"{row.environment.place} uses {row.source.name}, which is here. Stop sharing "
+                "it, and have that site deployed and the service removed there."
+            )
 
 
 def _discard(row: ServiceInstance, actor: User) -> None:
@@ -236,7 +271,7 @@ def refuse_restored(row: ServiceInstance) -> None:
         raise Conflict(f"{row.name} is being deleted for good already.")
 
 
-def _lock(row: ServiceInstance) -> None:
+def lock_instance(row: ServiceInstance) -> None:
     """One at a time in an environment; of two people the second sees what the first has done."""
     take_turns(row.environment_id)
     db.session.refresh(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,13 @@ from app.adapters.services import Order, ServiceKind
 from app.adapters.services.variables import variable_names
 from app.environments.models import Environment
 from app.services import queries
-from app.services.models import TITLES, ServiceInstance, ServiceServer, ServiceState
+from app.services.models import (
+    TITLES,
+    ServiceInstance,
+    ServiceServer,
+    ServiceShare,
+    ServiceState,
+)
 from app.services.operations import REMOVABLE
 from app.services.uses import is_secret_fact
 
@@ -29,6 +36,8 @@ class ServiceRow:
     """Of its variables, from the next deployment on."""
     details: Mapping[str, str]
     """How it is reached; no secret is among them."""
+    shares: Sequence[ServiceShare] = ()
+    """With whom it is shared."""
 
     @property
     def state(self) -> ServiceState:
@@ -51,25 +60,41 @@ class ServiceRow:
         return self.state in REMOVABLE
 
     @property
+    def can_share(self) -> bool:
+        return self.instance.original_id is None and self.instance.is_functional
+
+    @property
     def has_connection_limit(self) -> bool:
         return self.instance.kind in LIMITED
 
     @property
     def extensions(self) -> Sequence[str]:
-        found: Sequence[str] = self.instance.options.get("extensions", ())
+        found: Sequence[str] = self.instance.source.options.get("extensions", ())
         return found
 
 
 def load_rows(environment: Environment) -> list[ServiceRow]:
-    """All instances that are not in the trash; one query."""
-    return [_row(instance) for instance in queries.list_instances(environment.id)]
+    """All instances that are not in the trash; two queries."""
+    shares = defaultdict[int, list[ServiceShare]](list)
+    for share in queries.list_shares_of(environment.id):
+        shares[share.instance_id].append(share)
+    rows = queries.list_instances(environment.id)
+    return [_row(instance, shares[instance.id]) for instance in rows]
 
 
-def _row(instance: ServiceInstance) -> ServiceRow:
+def list_shared(environment: Environment, rows: Sequence[ServiceRow]) -> list[ServiceShare]:
+    """What others share with it and nobody has accepted; one query."""
+    taken = {row.instance.original_id for row in rows}
+    shares = queries.list_shares_with(environment.id)
+    return [share for share in shares if share.instance_id not in taken]
+
+
+def _row(instance: ServiceInstance, shares: Sequence[ServiceShare]) -> ServiceRow:
     facts = instance.facts
     return ServiceRow(
         instance=instance,
         names=variable_names(instance.kind, instance.prefix),
+        shares=shares,
         details={
             name: facts[name] for name in DETAILS if facts.get(name) and not is_secret_fact(name)
         },

@@ -132,9 +132,13 @@ def made_of(row: ServiceInstance, server: Server | None = None) -> Made:
     return Made(
         id=row.id,
         name=row.name,
-        key=row.key,
+        key=row.source.key,
         server=server or server_of(row.server),
-        order=Order(row.key, row.password, extensions=tuple(row.options.get("extensions", ()))),
+        order=Order(
+            row.source.key,
+            row.source.password,
+            extensions=tuple(row.source.options.get("extensions", ())),
+        ),
         facts=row.facts,
     )
 
@@ -191,13 +195,14 @@ def _remove_outside(instance_id: int) -> None:
         return
     made = made_of(row)
     # The site's other instances there are reached by the same connection.
-    is_alone = not queries.has_other_instance(row)
+    is_alone, is_shared = not queries.has_other_instance(row), row.original_id is not None
     end_reading()
     backend = installation().adapters.services.of(made.server.kind)
     start(made.server)
     if made.facts and is_alone:
         backend.detach(made.server, made.facts, network)
-    backend.deprovision(made.server, made.key, made.facts)
+    if not is_shared:
+        backend.deprovision(made.server, made.key, made.facts)
 
 
 def network_name(environment_uuid: str) -> str:

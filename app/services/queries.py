@@ -6,13 +6,13 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
-from sqlalchemy.orm import joinedload, undefer
+from sqlalchemy.orm import contains_eager, joinedload, undefer
 
 from app.adapters.services import ServiceKind
 from app.environments.models import Environment
 from app.environments.queries import is_in_use
 from app.extensions import db, now
-from app.services.models import ServiceInstance, ServiceServer, ServiceState
+from app.services.models import ServiceInstance, ServiceServer, ServiceShare, ServiceState
 
 WANTED = (
     ServiceState.NEW,
@@ -79,7 +79,14 @@ def list_instances(environment_id: int) -> Sequence[ServiceInstance]:
         .where(
             ServiceInstance.environment_id == environment_id, ServiceInstance.trashed_at.is_(None)
         )
-        .options(joinedload(ServiceInstance.server), undefer(ServiceInstance.encrypted_facts))
+        .options(
+            joinedload(ServiceInstance.server),
+            undefer(ServiceInstance.encrypted_facts),
+            joinedload(ServiceInstance.original).undefer(ServiceInstance.encrypted_facts),
+            joinedload(ServiceInstance.original)
+            .joinedload(ServiceInstance.environment)
+            .joinedload(Environment.application),
+        )
         .order_by(ServiceInstance.kind, ServiceInstance.prefix)
     ).all()
 
@@ -94,7 +101,12 @@ def instances_of(environment_ids: Sequence[int]) -> Mapping[int, list[ServiceIns
             ServiceInstance.state.in_(WANTED),
             ServiceInstance.trashed_at.is_(None),
         )
-        .options(undefer(ServiceInstance.password), undefer(ServiceInstance.encrypted_facts))
+        .options(
+            undefer(ServiceInstance.password),
+            undefer(ServiceInstance.encrypted_facts),
+            joinedload(ServiceInstance.original).undefer(ServiceInstance.password),
+            joinedload(ServiceInstance.original).undefer(ServiceInstance.encrypted_facts),
+        )
         .order_by(ServiceInstance.kind, ServiceInstance.prefix)
     )
     for row in rows:
@@ -177,6 +189,64 @@ def list_functional() -> Sequence[ServiceInstance]:
         )
         .order_by(ServiceInstance.server_id, ServiceInstance.id)
     ).all()
+
+
+# Sharing ----------------------------------------------------------------------------------------
+
+
+def find_share(uuid: str) -> ServiceShare | None:
+    """With the instance and both environments."""
+    return db.session.scalar(_shares().where(ServiceShare.uuid == uuid))
+
+
+def list_shares_of(environment_id: int) -> Sequence[ServiceShare]:
+    """With whom instances of this environment are shared, in the order they were."""
+    return db.session.scalars(
+        _shares().where(ServiceInstance.environment_id == environment_id)
+    ).all()
+
+
+def list_shares_with(environment_id: int) -> Sequence[ServiceShare]:
+    """Which instances of others this environment may use."""
+    return db.session.scalars(_shares().where(ServiceShare.environment_id == environment_id)).all()
+
+
+def _shares() -> Select[ServiceShare]:
+    """Only of instances that are in use: of others nothing can be had."""
+    return (
+        select(ServiceShare)
+        .join(ServiceShare.instance)
+        .join(ServiceInstance.environment)
+        .where(
+            ServiceInstance.trashed_at.is_(None),
+            ServiceInstance.state != ServiceState.REMOVING,
+            is_in_use(),
+        )
+        .options(
+            contains_eager(ServiceShare.instance)
+            .contains_eager(ServiceInstance.environment)
+            .joinedload(Environment.application),
+            joinedload(ServiceShare.environment).joinedload(Environment.application),
+        )
+        .order_by(ServiceShare.id)
+    )
+
+
+def list_users(instance_ids: Select[int]) -> Sequence[ServiceInstance]:
+    """What stands for these instances in other environments, being removed or not."""
+    return db.session.scalars(
+        select(ServiceInstance)
+        .where(ServiceInstance.original_id.in_(instance_ids))
+        .options(joinedload(ServiceInstance.environment).joinedload(Environment.application))
+        .order_by(ServiceInstance.id)
+    ).all()
+
+
+def is_still_shared(row: ServiceInstance) -> bool:
+    """Whether a shared one may be used; one of its own always may."""
+    return row.original_id is None or any(
+        share.instance_id == row.original_id for share in list_shares_with(row.environment_id)
+    )
 
 
 # What is due ------------------------------------------------------------------------------------

@@ -57,7 +57,9 @@ def use_of(row: ServiceInstance) -> ServiceUse:
         name=row.name,
         names=tuple(variables),
         variables=variables,
-        secrets=tuple(dict.fromkeys([*variables.values(), *secret_facts(facts), row.password])),
+        secrets=tuple(
+            dict.fromkeys([*variables.values(), *secret_facts(facts), row.source.password])
+        ),
         certificate=facts.get("certificate", ""),
     )
 

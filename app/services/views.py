@@ -19,9 +19,10 @@ from app.permissions import Permission
 from app.services import operations, queries
 from app.services.access import load_instance
 from app.services.extensions import allowed_extensions
-from app.services.forms import PrefixForm, ServiceForm
+from app.services.forms import PrefixForm, ServiceForm, ShareForm
+from app.services.models import DEFAULT
 from app.services.operations import NewService
-from app.services.page import CONNECTIONS, list_offers, load_rows
+from app.services.page import CONNECTIONS, list_offers, list_shared, load_rows
 from app.services.uses import use_of
 from app.transactions import unit_of_work
 from app.web.access import requires
@@ -149,6 +150,9 @@ def _page(environment: Environment, form: ServiceForm) -> ResponseReturnValue:
             row.instance.uuid: PrefixForm(prefix=row.instance.prefix, formdata=None) for row in rows
         },
         form=form,
+        shared=list_shared(environment, rows),
+        share_form=ShareForm(formdata=None),
+        accept_form=PrefixForm(prefix=DEFAULT, formdata=None),
         most_connections=CONNECTIONS,
         is_busy=any(row.state in queries.BUSY for row in rows),
         keeps=humanize.naturaldelta(installation().settings.times.trash),

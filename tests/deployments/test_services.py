@@ -13,7 +13,8 @@ from app.deployments.operations import request_roll_back
 from app.deployments.queries import find_current, list_releases
 from app.extensions import db
 from app.services import jobs
-from app.services.models import ServiceInstance
+from app.services.models import ServiceInstance, ServiceShare
+from app.services.sharing import accept_share, end_share, share_instance
 from app.signals import step_started
 from app.variables.operations import set_variable
 from tests.deployments import site
@@ -363,3 +364,36 @@ def test_wishes_said_while_a_deployment_runs_stay(deployed: Panel) -> None:
     assert state(panel, uuid) == "pending_detachment"
     assert "DATABASE_URL" in current_release(panel).variables
     assert [row.name for row in waiting(panel).changes] == ["PostgreSQL “DEFAULT”"]
+
+
+def test_what_is_shared_is_connected_told_and_taken_away(deployed: Panel) -> None:
+    """PostgreSQL of Live is shared with Test, which an addon or a person may count on."""
+    panel = deployed
+    original = add(panel, on="live")
+    provision(panel, original)
+    with panel.work():
+        row = share_instance(instance(original), "demo/test", user_of(ALICE))
+        shared = row.uuid
+    with panel.work():
+        theirs = accept_share(find(shared), "DEFAULT", user_of(ALICE)).uuid
+    assert words(panel) == [("service", "PostgreSQL “DEFAULT”", None, "attached")]
+    assert not connected(panel, original)
+    row = site.deploy(panel)
+    assert row.status == "succeeded", row.sentence
+    assert state(panel, theirs) == "attached" and connected(panel, original)
+    made, release = look(panel, original), current_release(panel)
+    url = f"postgresql://{made.key}:{made.password}@postgresql.example/{made.key}"
+    assert release.variables["DATABASE_URL"] == url
+    assert {url, made.password} <= set(release.masked_values)
+    assert len(backend(panel).data) == 1  # nothing was made for it
+    with panel.work():
+        end_share(find(shared), user_of(ALICE))
+    assert state(panel, theirs) == "pending_detachment" and connected(panel, original)
+    assert site.deploy(panel).status == "succeeded"
+    assert state(panel, theirs) == "detached" and not connected(panel, original)
+    assert "DATABASE_URL" not in current_release(panel).variables
+    assert "not shared any more" in roll_back(panel, 1).sentence
+
+
+def find(uuid: str) -> ServiceShare:
+    return db.session.scalars(db.select(ServiceShare).where(ServiceShare.uuid == uuid)).one()

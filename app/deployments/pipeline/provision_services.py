@@ -82,10 +82,10 @@ def _add_asked(context: Context, environment: Environment) -> None:
             add_instance(environment, found, None)
             context.log.line(f"The addon {asked.package_name} brings {asked.name}")
             continue
-        present: list[str] = found.options.get("extensions", [])
+        present: list[str] = found.source.options.get("extensions", [])
         wanted = clean_extensions(found.kind, [*present, *asked.extensions])
-        if set(wanted) == set(present):
-            continue
+        if set(wanted) == set(present) or found.original_id is not None:
+            continue  # what is another's is as its own site has it
         if found.provisioned_at:
             context.extensions[found.id] = wanted
         else:
