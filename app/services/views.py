@@ -146,14 +146,17 @@ def _page(environment: Environment, form: ServiceForm) -> ResponseReturnValue:
         environments=list_environments(environment.application_id),
         rights=rights_on(environment.application, signed_in()),
         rows=rows,
-        prefixes={
-            row.instance.uuid: PrefixForm(prefix=row.instance.prefix, formdata=None) for row in rows
-        },
+        prefixes={row.instance.uuid: _prefix_form(row.instance.prefix) for row in rows},
         form=form,
         shared=list_shared(environment, rows),
         share_form=ShareForm(formdata=None),
-        accept_form=PrefixForm(prefix=DEFAULT, formdata=None),
+        accept_form=_prefix_form(DEFAULT),
         most_connections=CONNECTIONS,
         is_busy=any(row.state in queries.BUSY for row in rows),
         keeps=humanize.naturaldelta(installation().settings.times.trash),
     )
+
+
+def _prefix_form(prefix: str) -> PrefixForm:
+    # By the name of the field alone, the library would put it in front of all names of fields.
+    return PrefixForm(formdata=None, data={"prefix": prefix})

@@ -68,7 +68,7 @@ class Camera:
 
     def take(self, name: str, path: str) -> None:
         if self.wants(name):
-            go_to(self.page, self.panel.url + path, wait_until="load")
+            go_to(self.page, self.panel.url + path)
             self.page.wait_for_timeout(250)
             self.keep(name, full=True)
 

@@ -13,6 +13,7 @@ from app.services.models import ServiceInstance, ServiceState
 from app.services.operations import NewService, add_instance
 from app.services.queries import find_offer
 from app.services.servers import add_server, set_offer
+from app.services.sharing import accept_share, share_instance
 
 REMOVABLE = "00000000-0000-4000-8000-0000000000d1"
 TRASHED = "00000000-0000-4000-8000-0000000000d2"
@@ -20,8 +21,10 @@ MB = 1024**2
 
 
 def seed_services(live: Environment, test: Environment, owner: User) -> None:
-    """A database and a storage that are used, others on their way in or out, one in the trash."""
-    _add(live, ServiceKind.POSTGRESQL, "DEFAULT", ServiceState.ATTACHED, owner).addon = "postgres"
+    """A database and a storage that are used, others on their way in or out, one in the trash;
+    the database is shared with Test, and Test's storage is used by Live."""
+    database = _add(live, ServiceKind.POSTGRESQL, "DEFAULT", ServiceState.ATTACHED, owner)
+    database.addon = "postgres"
     storage = _add(live, ServiceKind.OBJECT_STORAGE, "DEFAULT", ServiceState.ATTACHED, owner)
     storage.used_bytes, storage.used_connections, storage.used_objects = 812 * MB, None, 4096
     newer = _add(live, ServiceKind.POSTGRESQL, "NEW", ServiceState.PENDING_ATTACHMENT, owner, "18")
@@ -36,6 +39,9 @@ def seed_services(live: Environment, test: Environment, owner: User) -> None:
     trashed.trashed_at = now() - datetime.timedelta(days=3)
     _add(test, ServiceKind.POSTGRESQL, "DEFAULT", ServiceState.PROVISIONING, owner)
     _offer(live.region, owner)
+    common = _add(test, ServiceKind.OBJECT_STORAGE, "DEFAULT", ServiceState.ATTACHED, owner)
+    share_instance(database, test.place, owner)
+    accept_share(share_instance(common, live.place, owner), "COMMON", owner)
 
 
 def _offer(region: Region, owner: User) -> None:

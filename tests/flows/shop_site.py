@@ -68,6 +68,7 @@ listening = socket.create_server(("", 80), backlog=50)  # before anything slow i
 import hashlib, os, secrets
 from decimal import Decimal
 
+import psycopg
 from flask import Flask, jsonify, request
 
 from store import TABLES, bucket, database, digest_of_rows, media_url
@@ -112,6 +113,12 @@ def empty():
         tables = connection.execute(
             "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()[0]
     return jsonify(tables=tables, media=sum(1 for _ in bucket().objects.all()))
+
+@app.get("/common")
+def common():
+    with psycopg.connect(os.environ["COMMON_DATABASE_DSN"], connect_timeout=5) as connection:
+        count = connection.execute("SELECT count(*) FROM entries").fetchone()[0]
+        return jsonify(count=count, version=connection.info.server_version // 10000)
 
 @app.post("/tasks")
 def add_task():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -141,12 +142,25 @@ def _upgrade(shop: Steered, new: str) -> None:
     shop.do("live", old, "rename", prefix="OLD")
     shop.do("live", old, "detach")
     shop.do("live", new, "rename", prefix="DEFAULT")
+    _share_the_database_of_test(shop)
     assert shop.ask("live", "/state") == before  # nothing changes before the deployment
     shop.deploy("live")
     after = shop.ask("live", "/state")
     assert after["version"] == 18 and after["data"] == before["data"]
+    # Nothing but what is shared is on that server: by that alone its network is reached.
+    assert shop.ask("live", "/common") == {"count": ROWS, "version": 15}
     task = shop.ask("live", "/tasks", "POST")["id"]
     wait_for(lambda: dict(shop.ask("live", "/tasks"))[task], 10, "no worker after the upgrade")
     shop.do("live", old, "remove", name="OLD")
     row = shop.instance("live", DATABASE, "OLD")
     assert row.is_trashed and shop.instance("live", DATABASE).state == ServiceState.ATTACHED
+
+
+def _share_the_database_of_test(shop: Steered) -> None:
+    """With Live, which takes it as “COMMON”."""
+    shop.do("test", shop.instance("test", DATABASE).uuid, "shares", place=f"{SLUG}/live")
+    services = f"{shop.base('live')}/services/"
+    found = re.search(rf"{services}shared/([0-9a-f-]+)/accept/", shop.person.get(services))
+    assert found
+    shop.person.post(found[0], prefix="COMMON")
+    assert shop.instance("live", DATABASE, "COMMON").state == ServiceState.PENDING_ATTACHMENT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 from sqlalchemy import event
@@ -19,6 +20,14 @@ from tests.services.acting import act, add, backend, look, provision, server, st
 PAGE = "/applications/demo/environments/test/services/"
 VARIABLES = "/applications/demo/environments/test/variables/"
 TRASH = "/applications/demo/trash/"
+
+
+def fields_of(page: str, action: str) -> dict[str, str]:
+    """Name and value of what the form that leads there sends as it stands."""
+    form = next(part for part in page.split("<form")[1:] if f'action="{action}"' in part)
+    fields = re.findall(r"<input[^>]*>", form.partition("</form>")[0])
+    marks = [dict(re.findall(r'(\w+)="([^"]*)"', field)) for field in fields]
+    return {mark["name"]: mark.get("value", "") for mark in marks if mark["name"] != "csrf_token"}
 
 
 def form(panel: Panel, prefix: str = "DEFAULT", **more: str) -> dict[str, str]:
@@ -81,6 +90,14 @@ def test_alice_and_dora_can_bob_looks_and_charlie_finds_nothing(panel: Panel) ->
     assert panel.client_of(DORA).post(f"{PAGE}{uuid}/detach/").status_code == 303
     assert panel.client_of(ALICE).get(f"{PAGE}made-up/remove/").status_code == 404
     assert panel.client_of(ALICE).post(f"{PAGE}made-up/attach/").status_code == 404
+
+
+def test_the_form_to_rename_holds_the_prefix_there_is(panel: Panel) -> None:
+    uuid, alice = add(panel, "ARCHIVE"), panel.client_of(ALICE)
+    action = f"{PAGE}{uuid}/rename/"
+    assert fields_of(alice.get(PAGE).text, action) == {"prefix": "ARCHIVE"}
+    assert alice.post(action, data={"prefix": "OLD"}).status_code == 303
+    assert states(panel) == {"OLD": "new"}
 
 
 def test_credentials_are_masked_until_somebody_asks_which_is_noted(panel: Panel) -> None:

@@ -18,6 +18,7 @@ from app.services.models import ServiceInstance, ServiceShare
 from app.services.operations import doom_instances
 from tests.panel import ALICE, BOB, CHARLIE, DORA, EVE, Panel, application, environment, user_of
 from tests.services.acting import act, add, instance, look, provision, remove, state
+from tests.services.test_page import fields_of
 
 PAGE = "/applications/demo/environments/test/services/"
 THEIRS = "/applications/other/environments/live/services/"
@@ -69,7 +70,9 @@ def test_alice_offers_and_charlie_takes_it(panel: Panel, original: str) -> None:
     assert look(panel, original).password not in seen and "postgresql.example" not in seen
     with panel.reading():
         uuid = db.session.scalars(db.select(ServiceShare.uuid)).one()
-    taken = charlie.post(f"{THEIRS}shared/{uuid}/accept/", data={"prefix": "common"})
+    accepting = f"{THEIRS}shared/{uuid}/accept/"
+    assert fields_of(seen, accepting) == {"prefix": "DEFAULT"}
+    taken = charlie.post(accepting, data={"prefix": "common"})
     assert taken.status_code == 303
     seen = html.unescape(charlie.get(THEIRS).text)
     assert "PostgreSQL “COMMON”" in seen and "shared by demo/test" in seen
@@ -83,7 +86,7 @@ def test_alice_offers_and_charlie_takes_it(panel: Panel, original: str) -> None:
             db.select(AuditLine.action).where(AuditLine.action.in_(["service.share"]))
         ).all()
         assert lines == ["service.share"]
-    assert charlie.post(f"{THEIRS}shared/{uuid}/accept/", data={"prefix": "X"}).status_code == 409
+    assert charlie.post(accepting, data={"prefix": "X"}).status_code == 409
 
 
 def test_who_may_not_see_the_credentials_may_not_hand_them_on(panel: Panel, original: str) -> None:
