@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import TypeVar
 
 import docker
 from docker.types import IPAMConfig, IPAMPool
@@ -73,6 +74,9 @@ def run() -> list[Result]:
     ]
 
 
+Row = TypeVar("Row", Release, Deployment)
+
+
 class Starts:
     """When the engine started which container, from its own events as they come."""
 
@@ -120,9 +124,8 @@ def _run_raw(engine: PrivateEngine, starts: Starts) -> list[float]:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         list(threads.map(one, range(JOBS)))
     wait_for(lambda: len(starts.counted(NETWORK)) == JOBS, 30)
-    # `--rm` has said that they are gone a moment before they have left the network.
-    wait_for(lambda: not client.inspect_network(NETWORK)["Containers"], 30)
-    client.remove_network(NETWORK)
+    # `--rm` has said that they are gone a moment before they are; the network goes with the engine.
+    wait_for(lambda: not client.containers(all=True, filters={"name": NETWORK}), 30)
     client.close()
     return starts.delays(NETWORK, began)
 
@@ -148,8 +151,12 @@ def _run_ours(
         for place, environment_id in enumerate(environments):
             mine = range(JOBS)[place * PER_ENVIRONMENT :][:PER_ENVIRONMENT]
             current = db.session.scalars(_current(environment_id)).one()
-            release = db.session.get_one(Release, current.release_id)
-            release.cron_jobs = [{**job, "uuid": f"bench-{number}"} for number in mine]
+            # A release never changes, and the clock has read the present one by now.
+            jobs = [{**job, "uuid": f"bench-{number}"} for number in mine]
+            read = db.session.get_one(Release, current.release_id)
+            release = _copy(read, cron_jobs=jobs, number=read.number + 1)
+            db.session.flush()
+            current.release_id = release.id
     until = due.timestamp() - time.time() + GIVE_UP_SECONDS
     wait_for(lambda: _are_over(_rows(panel, due)), until, "runs do not end")
     return starts.delays("moonbase-cron-", due.timestamp()), due
@@ -193,19 +200,24 @@ def _environments(number: int) -> list[Environment]:
 
 
 def _copy_release(environment: Environment, model: CurrentRelease) -> None:
-    skipped = {"id", "uuid", "environment_id", "created_at"}
-    made = []
-    for source in (model.release, db.session.get_one(Deployment, model.deployment_id)):
-        columns = [column.key for column in source.__table__.columns if column.key not in skipped]
-        values = {name: getattr(source, name) for name in columns}
-        made.append(type(source)(environment_id=environment.id, **values))
-    db.session.add_all(made)
+    release = _copy(model.release, environment_id=environment.id)
+    deployment = _copy(
+        db.session.get_one(Deployment, model.deployment_id), environment_id=environment.id
+    )
     db.session.flush()
-    release, deployment = (row.id for row in made)
     row = CurrentRelease(
-        environment_id=environment.id, release_id=release, deployment_id=deployment
+        environment_id=environment.id, release_id=release.id, deployment_id=deployment.id
     )
     db.session.add(row)
+
+
+def _copy(source: Row, **changes: object) -> Row:
+    """A new row that says the same but for `changes`."""
+    skipped = {"id", "uuid", "created_at"}
+    columns = [column.key for column in source.__table__.columns if column.key not in skipped]
+    row = type(source)(**{name: getattr(source, name) for name in columns} | changes)
+    db.session.add(row)
+    return row
 
 
 def _make_networks(environment_ids: list[int]) -> None:
