@@ -235,7 +235,8 @@ def pour(stored: Stored, server: Server, facts: Facts, look: streams.Look) -> No
     identities = present_seal().identities()
     streams.consume(
         lambda: here.adapters.backup_store.open(stored.name),
-        lambda source: backend.restore(server, facts, source),
+        # Damage is told by age as it is read; `_verify` has seen that there is none.
+        lambda source: backend.restore(server, facts, source, is_whole=True),
         identities,
         look,
         expected=stored.plain,

@@ -182,9 +182,11 @@ class Interrupted(FakeBackend):
         self.meanwhile("backup")
         return super().backup(server, facts, sink)
 
-    def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
+    def restore(
+        self, server: Server, facts: Facts, source: BinaryIO, *, is_whole: bool = False
+    ) -> None:
         self.meanwhile("restore")
-        super().restore(server, facts, source)
+        super().restore(server, facts, source, is_whole=is_whole)
 
 
 def interrupt(panel: Panel, meanwhile: Callable[[str], None]) -> None:

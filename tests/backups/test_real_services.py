@@ -36,7 +36,7 @@ class Known:
         found = getattr(self._backend, name)
         if name in ("variables", "kind", "content", "versions", "take_in", "hand_out"):
             return found
-        return lambda server, *rest: found(self._servers[server.key], *rest)
+        return lambda server, *rest, **more: found(self._servers[server.key], *rest, **more)
 
 
 def know(panel: Panel, backend: ServiceBackend, *servers: Server) -> None:

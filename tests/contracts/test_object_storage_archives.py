@@ -12,6 +12,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,13 @@ from hypothesis import strategies as st
 
 from app.adapters.services import Contents, Facts, Usage
 from app.adapters.services.object_storage.archive import (
+    HEAD,
     ArchiveReader,
     ArchiveWriter,
     Entry,
+    Origin,
     member_name,
+    origin_of,
 )
 from app.errors import Invalid, Unavailable
 from tests.contracts.object_storage_fixtures import Storage
@@ -66,7 +70,7 @@ def test_any_name_stays_inside_and_comes_back(tmp_path: Path) -> None:
     # The standard program unpacks it without a complaint, and nothing outside of its folder.
     target = tmp_path / "deep" / "here"
     target.mkdir(parents=True)
-    command = ["tar", "-x", "-C", str(target), "--warning=no-unknown-keyword"]
+    command = ["tar", "-x", "-C", str(target)]
     done = subprocess.run(command, input=data, capture_output=True, check=True)
     assert done.stderr == b""
     found = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -83,6 +87,29 @@ def test_a_member_is_always_a_path_below_media(key: str) -> None:
     assert parts[0] == "media" and len(parts) > 1
     assert not {"", ".", ".."} & set(parts)
     assert not any(len(part.encode(errors="replace")) > 255 for part in parts)
+
+
+def test_what_stands_in_front_of_an_object_is_what_the_manifest_says() -> None:
+    data, _ = written({key: key.encode() for key in (*HOSTILE, *NAMES)})
+    reader = ArchiveReader(io.BytesIO(data), is_known=True)
+    told = [replace(member.entry(), sha256="") for member in reader.members()]
+    assert told == [replace(entry, sha256="") for entry in reader.entries()]
+    for bad in (
+        data.replace(b'"size": 6', b'"size": 7'),
+        data.replace(b'"key": "..', b'"key": "xx'),
+    ):
+        with pytest.raises(Invalid, match="is not what it is called"):
+            for member in ArchiveReader(io.BytesIO(bad), is_known=True).members():
+                member.entry()
+
+
+def test_an_archive_says_where_it_comes_from() -> None:
+    for origin in Origin:
+        sink = io.BytesIO()
+        ArchiveWriter(sink, origin).finish()
+        assert origin_of(sink.getvalue()[:HEAD]) == origin
+    for other in (b"", b"x" * HEAD, written({"a": b"1"})[0][1024:][:HEAD], sink.getvalue()[:600]):
+        assert origin_of(other) == Origin.FILES
 
 
 def test_the_digest_does_not_depend_on_order() -> None:
@@ -163,6 +190,17 @@ def fill(storage: Storage, facts: Facts, objects: dict[str, bytes]) -> None:
         list(pool.map(put, objects))
 
 
+class Counted(io.BytesIO):
+    """Knows how many bytes were read of it."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(size)
+        self.count += len(piece)
+        return piece
+
+
 def check_both_ways(storage: Storage, objects: dict[str, bytes], make: Callable[[], Facts]) -> None:
     """A bucket comes back in another one, and is left alone by what is damaged."""
     backend, server, facts = storage.backend, storage.server, make()
@@ -183,6 +221,10 @@ def check_both_ways(storage: Storage, objects: dict[str, bytes], make: Callable[
     assert found["Body"].read() == objects[key]
     assert (found["ContentType"], found["CacheControl"]) == ("text/x-test", "max-age=60")
     assert found["Metadata"] == {"who": "ich"}
+    again = Counted(sink.getvalue())
+    backend.restore(server, other, again, is_whole=True)
+    assert backend.contents(server, other) == contents
+    assert again.count < len(sink.getvalue()) + 10_000  # it is read once
     for data in (sink.getvalue()[:-12_000], b"", b"x" * 3000):
         with pytest.raises(Invalid, match="Nothing was changed"):
             backend.restore(server, other, io.BytesIO(data))
@@ -222,8 +264,9 @@ def test_names_that_the_server_would_change_are_refused_before(storage: Storage)
     fill(storage, facts, {"here": b"1"})
     for key in ("../x", "/x", "a//b", "a\\b", "x" * 256, "new\nline"):
         data, _ = written({"a": b"1", key: b"2"})
-        with pytest.raises(Invalid, match="cannot keep"):
-            storage.backend.restore(storage.server, facts, io.BytesIO(data))
+        for is_whole in (False, True):  # it does not come from a bucket
+            with pytest.raises(Invalid, match="cannot keep"):
+                storage.backend.restore(storage.server, facts, io.BytesIO(data), is_whole=is_whole)
     assert storage.backend.usage(storage.server, facts) == Usage(bytes=1, objects=1)
 
 

@@ -101,7 +101,7 @@ def test_hostile_names_come_back(amazon: Storage) -> None:
     backend.restore(server, other, io.BytesIO(sink.getvalue()))
     assert backend.contents(server, other) == contents
     reader = ArchiveReader(io.BytesIO(sink.getvalue()))
-    assert all(member.number >= 0 for member in reader.members())
+    assert all(member.size >= 0 for member in reader.members())
     with pytest.raises(Invalid):
         backend.restore(server, other, io.BytesIO(written({"a": b"1"})[0][:-11_000]))
     assert backend.contents(server, other) == contents

@@ -148,10 +148,13 @@ class ServiceBackend(Protocol):
         SQL, or a tar with a manifest. What is written and what is counted is one state."""
         ...
 
-    def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
+    def restore(
+        self, server: Server, facts: Facts, source: BinaryIO, *, is_whole: bool = False
+    ) -> None:
         """Replace all that is in it by what `backup` or `take_in` wrote; `source` is seekable back
         to where it stands. Raises `Invalid` when that is damaged, of another engine or too new, as
-        far as it can be seen with the instance as it was."""
+        far as it can be seen with the instance as it was. `is_whole`: who gives it has seen that
+        it is what was written, so that it may be put into place while it is read."""
         ...
 
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:

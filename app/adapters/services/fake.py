@@ -97,7 +97,9 @@ class FakeBackend:
         sink.write(json.dumps({"kind": self.kind, "tables": self._of(facts)}).encode())
         return self.contents(server, facts)
 
-    def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
+    def restore(
+        self, server: Server, facts: Facts, source: BinaryIO, *, is_whole: bool = False
+    ) -> None:
         self._refuse("restore")
         try:
             found = json.loads(source.read())

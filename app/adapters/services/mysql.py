@@ -96,7 +96,9 @@ class MySQL(Hosted):
         with self._tools(server, facts) as tools:
             return dumps.write_dump(tools, facts["database"], sink)
 
-    def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
+    def restore(
+        self, server: Server, facts: Facts, source: BinaryIO, *, is_whole: bool = False
+    ) -> None:
         """Replace the database by the dump's. Until that is complete the old one serves; then
         connections of the site are cut once."""
         with self._tools(server, facts) as tools:

@@ -95,7 +95,9 @@ class PostgreSQL(Hosted):
         with self._administrator(server, facts["key"]) as connection, self._tools(server) as tools:
             return dumps.write_dump(connection, tools, facts["key"], sink)
 
-    def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
+    def restore(
+        self, server: Server, facts: Facts, source: BinaryIO, *, is_whole: bool = False
+    ) -> None:
         """Replace the database by the dump's. Until that is complete the old one serves; then
         connections of the site are cut once."""
         with self._administrator(server) as connection, self._tools(server) as tools:

@@ -103,7 +103,9 @@ class RabbitMq(NoExchange, Hosted):
         """Raises `Invalid`: messages on their way are not backed up."""
         raise Invalid("A message broker is not backed up: its messages are on their way.")
 
-    def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
+    def restore(
+        self, server: Server, facts: Facts, source: BinaryIO, *, is_whole: bool = False
+    ) -> None:
         """Raises `Invalid`: messages on their way are not backed up."""
         raise Invalid("A message broker is not backed up, so nothing can be restored into it.")
 

@@ -135,7 +135,9 @@ class Redis(NoExchange):
         """Raises `Invalid`: a cache is not backed up."""
         raise Invalid("A cache is not backed up: what is in it can be made again.")
 
-    def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
+    def restore(
+        self, server: Server, facts: Facts, source: BinaryIO, *, is_whole: bool = False
+    ) -> None:
         """Raises `Invalid`: a cache is not backed up."""
         raise Invalid("A cache is not backed up, so nothing can be restored into it.")
 

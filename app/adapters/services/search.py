@@ -109,7 +109,9 @@ class Search(NoExchange):
         """Raises `Invalid`: an index is not backed up."""
         raise Invalid("A search index is not backed up: the site builds it again from its data.")
 
-    def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
+    def restore(
+        self, server: Server, facts: Facts, source: BinaryIO, *, is_whole: bool = False
+    ) -> None:
         """Raises `Invalid`: an index is not backed up."""
         raise Invalid("A search index is not backed up, so nothing can be restored into it.")
 

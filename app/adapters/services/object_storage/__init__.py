@@ -17,7 +17,7 @@ from app.adapters.services import Content, Contents, Facts, Order, Server, Servi
 from app.adapters.services.embedded import Embedded, Program
 from app.adapters.services.hosted import Hosted
 from app.adapters.services.object_storage import folders, seaweed, tenants, transfer
-from app.adapters.services.object_storage.archive import Entry
+from app.adapters.services.object_storage.archive import Entry, Origin
 from app.adapters.services.object_storage.certificate import certificate_of
 from app.adapters.services.object_storage.connections import (
     AWS,
@@ -97,15 +97,20 @@ class ObjectStorage(Hosted):
         """A tar with a manifest: see `archive`."""
         there = self._connect(server)
         with storage_errors():
-            return transfer.write_archive(self._clients.s3(there), facts["bucket"], sink)
+            s3, bucket = self._clients.s3(there), facts["bucket"]
+            return transfer.write_archive(s3, bucket, sink, _origin_of(server))
 
-    def restore(self, server: Server, facts: Facts, source: BinaryIO) -> None:
-        """Replace everything; nothing is changed before the whole archive was seen to be good."""
+    def restore(
+        self, server: Server, facts: Facts, source: BinaryIO, *, is_whole: bool = False
+    ) -> None:
+        """Replace everything; nothing is changed before the whole archive was seen to be good,
+        unless that is known."""
         there, bucket = self._connect(server), facts["bucket"]
         s3 = self._clients.s3(there)
         can_keep = seaweed.can_keep if server.is_embedded else _can_keep_any
+        origins = {_origin_of(server), Origin.EMBEDDED} if is_whole else set[Origin]()
         with storage_errors():
-            transfer.Restore(s3, bucket, can_keep).run(source)
+            transfer.Restore(s3, bucket, can_keep, origins).run(source)
 
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
         """A tar of files, gzipped or not; objects get the type that their name says."""
@@ -165,6 +170,10 @@ class ObjectStorage(Hosted):
             return True
 
         return answers
+
+
+def _origin_of(server: Server) -> Origin:
+    return Origin.EMBEDDED if server.is_embedded else Origin.S3
 
 
 def _can_keep_any(entry: Entry) -> bool:

@@ -1,12 +1,15 @@
 """The archive of a bucket: a tar that any tar opens, with a manifest as its last member.
 
 `media/<key>` holds an object; a key that is no safe path stands at `media/.encoded/<its SHA-256>`
-instead. The true key is in the manifest always, and in the PAX header of an encoded one.
-`manifest.jsonl` has a line for each object in the order of the members. Pure: no server is asked.
+instead. `manifest.jsonl` has a line for each object in the order of the members. The same, but for
+the hash, stands in front of each member as its comment, and where the objects come from as that of
+the tar: a comment is the one thing of ours that other programs pass over in silence (pax(1)).
+Pure: no server is asked.
 """
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import json
 import re
@@ -14,7 +17,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Any, BinaryIO, Protocol
 
 from app.adapters.services import Contents
@@ -23,7 +26,8 @@ from app.errors import Invalid
 MANIFEST = "manifest.jsonl"
 FOLDER = "media/"
 ENCODED = ".encoded/"
-_KEY_HEADER = "MOONBASE.key"
+_COMMENT = "comment"
+_OBJECTS_OF = "objects of "
 PIECE = 64 * 1024
 """What flows at once. The library copies all it holds with every piece it takes or gives: with
 a megabyte, writing was slower by three times and a hundred thousand small objects by two."""
@@ -33,6 +37,7 @@ _PART_LENGTH = 255
 """Bytes of one part of a path on the file systems people unpack on."""
 _HOSTILE = re.compile(r"[\x00-\x1f\x7f\\]")
 _DAMAGED = "The media archive is damaged: {}. Nothing was changed."
+_UNREADABLE = _DAMAGED.format("what it says of an object cannot be read")
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,30 @@ class Entry:
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
 
-    def line(self) -> bytes:
-        return json.dumps(asdict(self), ensure_ascii=False).encode() + b"\n"
+    def text(self) -> str:
+        """JSON, in ASCII: a key may hold what UTF-8 cannot say."""
+        return json.dumps(asdict(self))
+
+
+class Origin(enum.StrEnum):
+    """Where objects come from. What a server has had it can keep again, and none of it twice."""
+
+    EMBEDDED = "embedded"
+    """Its names are what S3 takes, too."""
+    S3 = "s3"
+    FILES = "files"
+    """Somebody's own: nothing is known of them."""
+
+
+HEAD = 2 * tarfile.BLOCKSIZE
+"""Bytes in which an archive says where its objects come from."""
+
+
+def origin_of(head: bytes) -> Origin:
+    """From the first `HEAD` bytes of an archive."""
+    said = head[tarfile.BLOCKSIZE :] if head[156:157] == tarfile.XGLTYPE else b""
+    found = (one for one in Origin if f" {_COMMENT}={_OBJECTS_OF}{one}\n".encode() in said)
+    return next(found, Origin.FILES)
 
 
 class Tally:
@@ -114,9 +141,13 @@ class HashingReader:
 class ArchiveWriter:
     """Writes members as they come. Close it with `finish`, which writes the manifest."""
 
-    def __init__(self, sink: BinaryIO) -> None:
+    def __init__(self, sink: BinaryIO, origin: Origin = Origin.FILES) -> None:
         self._tar = tarfile.open(  # noqa: SIM115 - closed by `finish`
-            fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=PIECE
+            fileobj=sink,
+            mode="w|",
+            format=tarfile.PAX_FORMAT,
+            bufsize=PIECE,
+            pax_headers={_COMMENT: f"{_OBJECTS_OF}{origin}"},
         )
         self._tar.copybufsize = PIECE  # type: ignore[attr-defined]
         self._manifest = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `finish`
@@ -125,16 +156,16 @@ class ArchiveWriter:
     def add(self, entry: Entry, content: Readable, modified: float) -> None:
         """Write an object of known size; its hash is found while it is read."""
         reader = HashingReader(content)
-        self._write(member_name(entry.key), entry.key, entry.size, reader, modified)
-        whole = Entry(entry.key, entry.size, reader.sha256(), entry.headers, entry.metadata)
-        self._manifest.write(whole.line())
+        self._write(member_name(entry.key), entry.size, reader, modified, entry.text())
+        whole = replace(entry, sha256=reader.sha256())
+        self._manifest.write(whole.text().encode() + b"\n")
         self._tally.add(whole)
 
     def finish(self) -> Contents:
         """Write the manifest and the end of the tar; what was written, counted."""
         size = self._manifest.tell()
         self._manifest.seek(0)
-        self._write(MANIFEST, MANIFEST, size, self._manifest, 0)
+        self._write(MANIFEST, size, self._manifest)
         self._tar.close()
         self._manifest.close()
         return self._tally.contents()
@@ -144,11 +175,13 @@ class ArchiveWriter:
         self._tar.fileobj.closed = True  # type: ignore[attr-defined]
         self._manifest.close()
 
-    def _write(self, name: str, key: str, size: int, content: Readable, modified: float) -> None:
+    def _write(
+        self, name: str, size: int, content: Readable, modified: float = 0, comment: str = ""
+    ) -> None:
         member = tarfile.TarInfo(name)
         member.size, member.mtime, member.mode = size, int(modified), 0o644
-        if name not in (FOLDER + key, key):
-            member.pax_headers = {_KEY_HEADER: key}
+        if comment:
+            member.pax_headers = {_COMMENT: comment}
         self._tar.addfile(member, content)
         # The library would remember every member, for a list that nobody asks for.
         self._tar.members = []  # type: ignore[attr-defined]
@@ -156,15 +189,22 @@ class ArchiveWriter:
 
 @dataclass(frozen=True)
 class Member:
-    """An object on its way out of an archive, to be read before the next one is asked for.
-    `number` counts from 0. What its content is, and whether `name` is its own, comes out when the
-    archive ends. `modified` is in seconds."""
+    """An object on its way out of an archive, to be read before the next one is asked for. What
+    its content is, and whether `name` is its own, comes out when the archive ends. `comment` is
+    what stands in front of it; `modified` is in seconds."""
 
-    number: int
     size: int
     content: Readable
-    name: str = ""
-    modified: float = 0
+    name: str
+    modified: float
+    comment: str
+
+    def entry(self) -> Entry:
+        """As its comment says. Raises `Invalid` when that says nothing, or is another's."""
+        found = _parse(self.comment)
+        if (member_name(found.key), found.size) != (self.name, self.size):
+            raise Invalid(_DAMAGED.format(f"“{self.name[:80]}” is not what it is called"))
+        return found
 
 
 class _Counting:
@@ -208,7 +248,6 @@ class ArchiveReader:
                 self._compare()
 
     def _objects(self, tar: tarfile.TarFile) -> Iterator[Member]:
-        number = 0
         while (found := tar.next()) is not None:
             tar.members = []  # type: ignore[attr-defined]
             content = tar.extractfile(found) if found.isreg() else None
@@ -221,13 +260,13 @@ class ArchiveReader:
                 return
             told = _Telling(content)
             reader = told if self._is_known else HashingReader(told)
-            yield Member(number, found.size, reader, found.name, found.mtime)
+            comment = found.pax_headers.get(_COMMENT, "")
+            yield Member(found.size, reader, found.name, found.mtime, comment)
             while reader.read(PIECE):
                 pass
             if isinstance(reader, HashingReader):
                 seen = {"name": found.name, "size": reader.size, "sha256": reader.sha256()}
                 self._seen.write(json.dumps(seen).encode() + b"\n")
-            number += 1
         raise Invalid(_DAMAGED.format("its end is missing"))
 
     def _compare(self) -> None:
@@ -264,16 +303,16 @@ class _Telling:
             return self._content.read(length)
 
 
-def _parse(line: bytes) -> Entry:
+def _parse(line: str | bytes) -> Entry:
     try:
         found = json.loads(line)
         key, size, sha256 = found["key"], found["size"], found["sha256"]
         headers, metadata = found["headers"], found["metadata"]
         texts = (key, sha256, *headers, *headers.values(), *metadata, *metadata.values())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Invalid(_DAMAGED.format("its manifest cannot be read")) from error
+        raise Invalid(_UNREADABLE) from error
     if not all(isinstance(text, str) for text in texts) or type(size) is not int:
-        raise Invalid(_DAMAGED.format("its manifest cannot be read"))
+        raise Invalid(_UNREADABLE)
     return Entry(key, size, sha256, headers, metadata)
 
 

@@ -1,8 +1,8 @@
 """A bucket into an archive, and an archive into a bucket.
 
 **Restoring** replaces everything (L4994) and changes nothing before the whole archive was read
-and found good: it is read twice. Whatever dies on the way is done again from the beginning: what
-is there already is written over.
+and found good: it is read twice, unless that is known. Whatever dies on the way is done again from
+the beginning: what is there already is written over.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import email.header
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -19,11 +19,14 @@ from boto3.s3.transfer import TransferConfig
 
 from app.adapters.services import Contents
 from app.adapters.services.object_storage.archive import (
+    HEAD,
     ArchiveReader,
     ArchiveWriter,
     Entry,
     Member,
+    Origin,
     Tally,
+    origin_of,
 )
 from app.adapters.services.object_storage.connections import READERS
 from app.adapters.services.object_storage.objects import (
@@ -44,9 +47,9 @@ _PARTS = 9_000
 """S3 takes 10,000 parts of an upload."""
 
 
-def write_archive(client: S3Client, bucket: str, sink: BinaryIO) -> Contents:
+def write_archive(client: S3Client, bucket: str, sink: BinaryIO, origin: Origin) -> Contents:
     """Write every object of the bucket to `sink`; what was written, counted."""
-    writer = ArchiveWriter(sink)
+    writer = ArchiveWriter(sink, origin)
     try:
         for found in read_objects(client, bucket):
             entry = Entry(found.key, found.size, "", found.headers, found.metadata)
@@ -66,43 +69,58 @@ def count_objects(client: S3Client, bucket: str) -> Contents:
 
 
 class Restore:
-    """One restore into a bucket; `is_keepable` says whether the server can have such an object."""
+    """One restore into a bucket; `is_keepable` says whether the server can have such an object.
+    Archives of `origins` are known to be whole, and to have no other."""
 
-    def __init__(self, client: S3Client, bucket: str, is_keepable: Callable[[Entry], bool]) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        is_keepable: Callable[[Entry], bool],
+        origins: Collection[Origin],
+    ) -> None:
         self._client, self._bucket = client, bucket
-        self._is_keepable = is_keepable
+        self._is_keepable, self._origins = is_keepable, origins
         self._keys: set[bytes] = set()
 
     def run(self, source: BinaryIO) -> None:
-        """Replace everything in the bucket. `source` goes back to where it stands once. Raises
+        """Replace everything in the bucket. `source` goes back to where it stands. Raises
         `Invalid` with nothing changed."""
+        begin = source.tell()
+        origin = origin_of(source.read(HEAD))
+        source.seek(begin)
+        if origin not in self._origins:
+            self._check(source)
+            source.seek(begin)
         self._fill(source)
         kept = delete_objects(self._client, self._bucket, lambda key: _brief(key) not in self._keys)
         if kept != len(self._keys):
             raise Unavailable("Not all objects arrived in the object storage. Try again.")
 
-    def _fill(self, source: BinaryIO) -> None:
-        begin = source.tell()
+    def _check(self, source: BinaryIO) -> None:
+        """Refuse what is damaged, and an object that the server would change or not take."""
+        seen = set[bytes]()
         with closing(ArchiveReader(source)) as archive:
             for _ in archive.members():
                 pass
-            self._check(archive)
-            source.seek(begin)
-            with closing(ArchiveReader(source, is_known=True)) as again, _uploading() as submit:
-                for member, entry in zip(again.members(), archive.entries(), strict=False):
-                    self._upload(submit, member, entry)
+            for entry in archive.entries():
+                if not self._is_keepable(entry):
+                    raise Invalid(
+                        f"The object “{entry.key[:80]}” has a name that this object storage "
+                        "cannot keep. Nothing was changed."
+                    )
+                if _brief(entry.key) in seen:
+                    raise Invalid(
+                        f"“{entry.key[:80]}” is in the archive twice. Nothing was changed."
+                    )
+                seen.add(_brief(entry.key))
 
-    def _check(self, archive: ArchiveReader) -> None:
-        """Note the keys, and refuse one that the server would change or not take."""
-        for entry in archive.entries():
-            if not self._is_keepable(entry):
-                raise Invalid(
-                    f"The object “{entry.key[:80]}” has a name that this object storage cannot "
-                    "keep. Nothing was changed."
-                )
-            if _brief(entry.key) in self._keys:
-                raise Invalid(f"“{entry.key[:80]}” is in the archive twice. Nothing was changed.")
-            self._keys.add(_brief(entry.key))
+    def _fill(self, source: BinaryIO) -> None:
+        with closing(ArchiveReader(source, is_known=True)) as archive, _uploading() as submit:
+            for member in archive.members():
+                entry = member.entry()
+                self._keys.add(_brief(entry.key))
+                self._upload(submit, member, entry)
 
     def _upload(self, submit: Callable[..., None], member: Member, entry: Entry) -> None:
         bucket, key, more = self._bucket, entry.key, _described(entry)
