@@ -59,8 +59,14 @@ def _shares_of(row: ServiceInstance) -> list[ServiceShare]:
 
 def accept_share(share: ServiceShare, prefix: str, actor: User) -> ServiceInstance:
     """Have the next deployment use what is shared, under `prefix`. Raises `Invalid` for a prefix
-    that is taken, or whose variables are; `Conflict` when it is accepted already."""
+    that is taken, or whose variables are; `Conflict` when it is accepted already, or not shared
+    any more."""
     original, environment = share.instance, share.environment
+    # In one order, for two may accept each other's at once.
+    for number in sorted((original.environment_id, environment.id)):
+        take_turns(number)
+    if queries.find_share(share.uuid) is None:
+        raise Conflict(f"{original.name} is not shared with this environment any more.")
     prefix = free_prefix(environment, original.kind, prefix)
     if find_use(share) is not None:
         raise Conflict(f"{original.name} of {original.environment.place} is used here already.")

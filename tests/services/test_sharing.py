@@ -185,6 +185,15 @@ def test_what_is_not_shared_any_more_is_not_attached_again(panel: Panel, origina
     assert look(panel, original).key in panel.services.of(ServiceKind.POSTGRESQL).data
 
 
+def test_what_goes_while_somebody_accepts_it_is_not_accepted(panel: Panel, original: str) -> None:
+    shared = share(panel, original)
+    act(panel, "detach_instance", original)
+    act(panel, "trash_instance", original)
+    with pytest.raises(Conflict, match="not shared with this environment any more"):
+        accept(panel, shared)
+    assert panel.client_of(CHARLIE).get(THEIRS).text.count("shares its") == 0
+
+
 def test_it_goes_with_both_of_its_environments(panel: Panel, original: str) -> None:
     """Test lends to Live of the same application, and both are deleted for good."""
     accept(panel, share(panel, original, "demo/live"))
