@@ -21,7 +21,7 @@ CHROMIUM: dict[str, Any] = {
 }
 
 
-PASSING = ("ERR_NETWORK_CHANGED", "interrupted by another navigation")
+PASSING = ("ERR_NETWORK_CHANGED", "ERR_ABORTED", "interrupted by another navigation")
 
 
 def go_to(page: Page, address: str, tries: int = 5) -> Response:
