@@ -251,6 +251,22 @@ def test_many_objects(storage: Storage) -> None:
     assert backend.usage(server, facts) == Usage(bytes=1, objects=1)
 
 
+def test_an_archive_without_comments_is_restored_by_its_manifest(storage: Storage) -> None:
+    """As they were before objects had any."""
+    facts, plain = storage.new(), io.BytesIO()
+    data, _ = written({"a b.txt": b"1", "ü/2": b"2"})
+    with (
+        tarfile.open(fileobj=io.BytesIO(data)) as tar,
+        tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as older,
+    ):
+        for member in tar:
+            member.pax_headers = {}
+            older.addfile(member, tar.extractfile(member))
+    storage.backend.restore(storage.server, facts, io.BytesIO(plain.getvalue()), is_whole=True)
+    found = storage.client(facts).get_object(Bucket=facts["bucket"], Key="ü/2")
+    assert found["Body"].read() == b"2" and found["CacheControl"] == "max-age=60"
+
+
 def test_restored_media_are_public(storage: Storage) -> None:
     facts = storage.new()
     data, _ = written({"private.txt": b"1"})

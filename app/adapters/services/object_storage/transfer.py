@@ -89,36 +89,37 @@ class Restore:
         begin = source.tell()
         origin = origin_of(source.read(HEAD))
         source.seek(begin)
-        if origin not in self._origins:
-            self._check(source)
-            source.seek(begin)
-        self._fill(source)
+        if origin in self._origins:
+            self._fill(source)
+        else:
+            with closing(ArchiveReader(source)) as archive:
+                self._check(archive)
+                source.seek(begin)
+                self._fill(source, archive.entries())
         kept = delete_objects(self._client, self._bucket, lambda key: _brief(key) not in self._keys)
         if kept != len(self._keys):
             raise Unavailable("Not all objects arrived in the object storage. Try again.")
 
-    def _check(self, source: BinaryIO) -> None:
+    def _check(self, archive: ArchiveReader) -> None:
         """Refuse what is damaged, and an object that the server would change or not take."""
         seen = set[bytes]()
-        with closing(ArchiveReader(source)) as archive:
-            for _ in archive.members():
-                pass
-            for entry in archive.entries():
-                if not self._is_keepable(entry):
-                    raise Invalid(
-                        f"The object “{entry.key[:80]}” has a name that this object storage "
-                        "cannot keep. Nothing was changed."
-                    )
-                if _brief(entry.key) in seen:
-                    raise Invalid(
-                        f"“{entry.key[:80]}” is in the archive twice. Nothing was changed."
-                    )
-                seen.add(_brief(entry.key))
+        for _ in archive.members():
+            pass
+        for entry in archive.entries():
+            if not self._is_keepable(entry):
+                raise Invalid(
+                    f"The object “{entry.key[:80]}” has a name that this object storage cannot "
+                    "keep. Nothing was changed."
+                )
+            if _brief(entry.key) in seen:
+                raise Invalid(f"“{entry.key[:80]}” is in the archive twice. Nothing was changed.")
+            seen.add(_brief(entry.key))
 
-    def _fill(self, source: BinaryIO) -> None:
+    def _fill(self, source: BinaryIO, entries: Iterator[Entry] | None = None) -> None:
+        """`entries`: what the manifest says, when it was read; older archives say it there only."""
         with closing(ArchiveReader(source, is_known=True)) as archive, _uploading() as submit:
             for member in archive.members():
-                entry = member.entry()
+                entry = next(entries) if entries else member.entry()
                 self._keys.add(_brief(entry.key))
                 self._upload(submit, member, entry)
 
