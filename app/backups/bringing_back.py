@@ -235,7 +235,8 @@ def pour(stored: Stored, server: Server, facts: Facts, look: streams.Look) -> No
     identities = present_seal().identities()
     streams.consume(
         lambda: here.adapters.backup_store.open(stored.name),
-        # Damage is told by age as it is read; `_verify` has seen that there is none.
+        # `_verify` has seen that there is no damage, or it goes into a throw-away instance. What
+        # comes after that is told by age.
         lambda source: backend.restore(server, facts, source, is_whole=True),
         identities,
         look,

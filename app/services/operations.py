@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.accounts.models import User
 from app.adapters.job_queue import Queue
@@ -166,7 +166,7 @@ def trash_instance(row: ServiceInstance, actor: User) -> bool:
     lock_instance(row)
     if row.state not in REMOVABLE:
         raise Conflict(f"Detach {row.name} first, and deploy: the site may use it still.")
-    refuse_used_elsewhere(row)
+    refuse_lent(select(ServiceInstance.id).where(ServiceInstance.id == row.id))
     if row.provisioned_at is None or row.original_id is not None:
         _discard(row, actor)
         return False
@@ -175,25 +175,20 @@ def trash_instance(row: ServiceInstance, actor: User) -> bool:
     return True
 
 
-def refuse_used_elsewhere(row: ServiceInstance) -> None:
-    """Raise `Conflict` naming a site that it is shared with and that has it."""
-    users = queries.list_users(select(ServiceInstance.id).where(ServiceInstance.id == row.id))
-    if users:
-        raise Conflict(
-            f"{users[0].environment.place} uses {row.name} too. Stop sharing it, and have that "
-            "site deployed and the service removed there."
-        )
-
-
-def refuse_lent_environments(environment_ids: Sequence[int]) -> None:
-    """Raise `Conflict` when another environment uses an instance of these."""
-    own = select(ServiceInstance.id).where(ServiceInstance.environment_id.in_(environment_ids))
-    for row in queries.list_users(own):
-        if row.environment_id not in environment_ids:
+def refuse_lent(instance_ids: Select[int], within: Collection[int] = ()) -> None:
+    """Raise `Conflict` naming an environment that uses one of these. Those `within` go with it."""
+    for user in queries.list_users(instance_ids):
+        if user.environment_id not in within:
             raise Conflict(
-                f"{row.environment.place} uses {row.source.name}, which is here. Stop sharing "
-                "it, and have that site deployed and the service removed there."
+                f"{user.environment.place} uses {user.source.name} too. Stop sharing it, and have "
+                "that site deployed and the service removed there."
             )
+
+
+def refuse_lent_environments(environment_ids: Collection[int]) -> None:
+    """The same of all instances of these environments, which go together."""
+    ids = select(ServiceInstance.id).where(ServiceInstance.environment_id.in_(environment_ids))
+    refuse_lent(ids, environment_ids)
 
 
 def _discard(row: ServiceInstance, actor: User) -> None:

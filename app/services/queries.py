@@ -244,9 +244,13 @@ def list_users(instance_ids: Select[int]) -> Sequence[ServiceInstance]:
 
 def is_still_shared(row: ServiceInstance) -> bool:
     """Whether a shared one may be used; one of its own always may."""
-    return row.original_id is None or any(
-        share.instance_id == row.original_id for share in list_shares_with(row.environment_id)
+    if row.original_id is None:
+        return True
+    share = _shares().where(
+        ServiceShare.environment_id == row.environment_id,
+        ServiceShare.instance_id == row.original_id,
     )
+    return db.session.scalar(share) is not None
 
 
 # What is due ------------------------------------------------------------------------------------

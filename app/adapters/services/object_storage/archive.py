@@ -36,7 +36,7 @@ _LINE_LENGTH = 64 * 1024
 _PART_LENGTH = 255
 """Bytes of one part of a path on the file systems people unpack on."""
 _HOSTILE = re.compile(r"[\x00-\x1f\x7f\\]")
-_DAMAGED = "The media archive is damaged: {}. Nothing was changed."
+_DAMAGED = "The media archive is damaged: {}."
 _UNREADABLE = _DAMAGED.format("what it says of an object cannot be read")
 
 

@@ -93,8 +93,11 @@ class Restore:
             self._fill(source)
         else:
             with closing(ArchiveReader(source)) as archive:
-                self._check(archive)
-                source.seek(begin)
+                try:
+                    self._check(archive)
+                    source.seek(begin)
+                except Invalid as error:
+                    raise Invalid(f"{error.sentence} Nothing was changed.") from error
                 self._fill(source, archive.entries())
         kept = delete_objects(self._client, self._bucket, lambda key: _brief(key) not in self._keys)
         if kept != len(self._keys):
@@ -109,10 +112,10 @@ class Restore:
             if not self._is_keepable(entry):
                 raise Invalid(
                     f"The object “{entry.key[:80]}” has a name that this object storage cannot "
-                    "keep. Nothing was changed."
+                    "keep."
                 )
             if _brief(entry.key) in seen:
-                raise Invalid(f"“{entry.key[:80]}” is in the archive twice. Nothing was changed.")
+                raise Invalid(f"“{entry.key[:80]}” is in the archive twice.")
             seen.add(_brief(entry.key))
 
     def _fill(self, source: BinaryIO, entries: Iterator[Entry] | None = None) -> None:
