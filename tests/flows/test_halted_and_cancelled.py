@@ -171,6 +171,8 @@ def test_two_asked_at_once_run_one_after_the_other(fault_site: PacedSite) -> Non
             thread.join(30)
         assert len(asked) == 2
         assert asked[0] == asked[1]
+        # A newer one takes the place of one that waits.
+        wait_for(lambda: "Take your time" in panel.log(asked[0]), 30)
         page = site.push()
         newer = panel.request(site.slug)
         first, second = panel.wait(asked[0]), panel.wait(newer)

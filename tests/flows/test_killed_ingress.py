@@ -10,6 +10,7 @@ import pytest
 from tests.flows.fault_records import Fault, record_fault, require_in_time
 from tests.flows.paced_site import PacedSite
 from tests.flows.processes import wait_for
+from tests.flows.running_panel import RunningPanel
 from tests.flows.visitors import visiting
 
 INGRESS = "The ingress is killed (kill -9)"
@@ -17,14 +18,14 @@ INGRESS_LIMIT = 3.0
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["panel-up", "web-and-redis-down"])
-def is_panel_up(fault_site: PacedSite, request: pytest.FixtureRequest) -> Iterator[bool]:
+def is_panel_up(fault_panel: RunningPanel, request: pytest.FixtureRequest) -> Iterator[bool]:
     """The ingress must come back without the panel too."""
     is_up: bool = request.param
     if not is_up:
-        fault_site.panel.kill_panel()
+        fault_panel.kill_panel()
     yield is_up
     if not is_up:
-        fault_site.panel.start_panel()
+        fault_panel.start_panel()
 
 
 @pytest.mark.parametrize("programs", [("agent",), ("proxy",), ("agent", "proxy")], ids="+".join)
