@@ -24,7 +24,7 @@ IDLE_MINUTES = float(os.environ.get("MOONBASE_BENCH_IDLE_MINUTES", "5"))
 NAMES = (
     ("app.processes.family", "family: the parent"),
     ("app.processes.worker", "workers"),
-    ("gunicorn", "web: master and workers"),
+    ("app.processes.web", "web: master and workers"),
     ("worker.py", "workers"),
     ("app.processes.asker", "asker"),
     ("app.processes.scheduler", "scheduler"),

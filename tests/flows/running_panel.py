@@ -154,10 +154,6 @@ class RunningPanel:
 
     def stop(self) -> None:
         """End every process and remove every container and network of this installation."""
-        pid = self.panel.pid()
-        if pid:
-            os.kill(pid, signal.SIGTERM)
-            self.kill("web")  # its long polls would be waited for
         self.panel.stop()
         self.ingress.stop()
         engine = self.app.extensions["moonbase"].adapters.engine
