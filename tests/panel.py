@@ -15,7 +15,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from itsdangerous import URLSafeTimedSerializer
-from jinja2 import FileSystemBytecodeCache
 from werkzeug.serving import make_server
 
 from app.accounts.models import User
@@ -50,14 +49,12 @@ from app.routes.operations import seed_feed
 from app.seals import present_seal
 from app.services.servers import seed_servers
 from app.transactions import unit_of_work
-from tests.quick_panels import share_dialects, share_rules, share_statements
+from tests.quick_panels import share_dialects, share_rules, share_statements, share_templates
 from tests.serving_engine import ServingEngine
 
 share_rules()
 share_dialects()
 
-TEMPLATES = Path(__file__).parents[1] / "test-artifacts" / "templates"
-"""Compiled templates: each panel would compile them again, an eighth of a second for a page."""
 NODE_TOKEN = "the token of the ingress node of the tests"
 PASSWORD = "correct horse battery"
 SITE_PORT = 23_480
@@ -146,8 +143,7 @@ class Panel:
         )
         self.app = create_app(settings, self.adapters)
         share_statements(self.app)
-        TEMPLATES.mkdir(parents=True, exist_ok=True)
-        self.app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(TEMPLATES))
+        share_templates(self.app)
 
     @contextmanager
     def work(self) -> Iterator[None]:

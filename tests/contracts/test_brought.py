@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import resource
+from collections.abc import Iterator
 
 import pytest
 
+from app.adapters.services import Facts
 from app.errors import Invalid
 from tests.contracts.brought import bring, dump
 from tests.contracts.service_fixtures import (
@@ -147,17 +149,32 @@ MALICIOUS = {
 }
 
 
+Pair = tuple[ServiceCase, Facts, Facts]
+
+
+@pytest.fixture(scope="module")
+def pair(services_place: Place, servers: dict[str, Server]) -> Iterator[Pair]:
+    """A victim, and an instance that files are brought into."""
+    for case in cleaned(running_case(services_place, servers, CASES[0])):
+        yield case, case.provision(rows=2), case.provision(rows=2)
+
+
 @pytest.mark.parametrize("line", MALICIOUS.values(), ids=MALICIOUS)
-def test_what_a_file_may_not_do(postgresql: ServiceCase, line: str) -> None:
-    case = postgresql
-    victim, facts = case.provision(rows=2), case.provision(rows=2)
-    before = case.read(facts)
+def test_what_a_file_may_not_do(pair: Pair, line: str) -> None:
+    case, victim, facts = pair
+    before, untouched = case.read(facts), case.read(victim)
     with pytest.raises(Invalid):
         case.backend.restore(case.server, facts, script(line.replace("{victim}", victim["key"])))
-    assert case.read(facts) == before and case.read(victim)
-    case.backend.restore(case.server, facts, script("CREATE TABLE fine (x int);"))
+    assert case.read(facts) == before and case.read(victim) == untouched
     found = case.place.engine.execute(case.container, ("ls", "/tmp/owned"), {}, 20)
-    assert found.exit_code != 0
+    assert found.exit_code not in (0, None)
+
+
+def test_after_one_that_was_refused_the_next_is_taken(pair: Pair) -> None:
+    case, _, facts = pair
+    with pytest.raises(Invalid):
+        case.backend.restore(case.server, facts, script(MALICIOUS["unguard"]))
+    case.backend.restore(case.server, facts, script("CREATE TABLE fine (x int);"))
 
 
 def test_what_a_file_selects_is_not_kept(postgresql: ServiceCase) -> None:

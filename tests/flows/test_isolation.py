@@ -26,9 +26,9 @@ KINDS = (
     ServiceKind.RABBITMQ,
     ServiceKind.REDIS,
 )
-EVERY = [1, 65535]
 MANY = [1, 10000]
 """Of containers in other networks: what is dropped there is waited for."""
+_LISTENS = "0A"  # TCP_LISTEN of the kernel, as /proc/net/tcp has it
 START = """
 import os, sys, types
 
@@ -85,15 +85,33 @@ def _targets(
         "containers": [(one, MANY) for one in sites],
         "servers in their network": [(one, MANY) for one in others.values() if one not in sites],
         "servers in the panel's network": [(one, MANY) for one in elsewhere.values()],
-        "gateway": [(gateway, EVERY)],
+        "gateway": _every(gateway, Path("/proc/net")),
         "panel": [(one, panels) for one in _host_addresses(engine)],
         "metadata": [("169.254.169.254", [80, 80]), ("169.254.170.2", [80, 80])],
         **{
-            f"own {_server_name(panel, name)}": [(one, EVERY)]
+            f"own {_server_name(panel, name)}": _every(one, _network_of(engine, name))
             for name, one in own.items()
             if "-web-" not in name
         },
     }
+
+
+def _every(address: str, network: Path) -> list[tuple[str, list[int]]]:
+    """Each port that anybody may be known to listen on, and each above where somebody listens now,
+    as the kernel lists it: at any other there is nobody. Trying all costs seconds a server."""
+    rows = [line.split() for name in ("tcp", "tcp6") for line in _lines(network / name)]
+    listening = {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _LISTENS}
+    assert listening, network
+    return [(address, MANY), *((address, [port, port]) for port in listening if port > MANY[1])]
+
+
+def _lines(table: Path) -> list[str]:
+    return table.read_text().splitlines()[1:]
+
+
+def _network_of(engine: PrivateEngine, container: str) -> Path:
+    pid = engine.client().api.inspect_container(container)["State"]["Pid"]
+    return Path(f"/proc/{pid}/net")
 
 
 def _members(engine: PrivateEngine, network: str) -> dict[str, str]:
