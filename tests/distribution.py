@@ -28,6 +28,7 @@ GROUPS = (
         "database servers and object stores",
         (
             "tests/contracts/test_services.py",
+            "tests/contracts/test_cut_off.py",
             "tests/contracts/test_mariadb.py",
             "tests/contracts/test_postgresql.py",
             "tests/contracts/test_rabbitmq.py",

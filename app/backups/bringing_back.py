@@ -97,8 +97,17 @@ def recover(restoration_id: int) -> None:
     let_heartbeats_through()
     with unit_of_work():
         row = leases.take_over(Restoration, restoration_id)
-        if row is not None:
-            _close(row, f"{LOST} {_state(row)}")
+        token = leases.renew(row) if row else None
+    if token is None:
+        return
+    try:
+        with leases.holding(Restoration, restoration_id, token):
+            _tidy(restoration_id)
+            with unit_of_work():
+                row = leases.lock_held(Restoration, restoration_id, token)
+                _close(row, f"{LOST} {_state(row)}")
+    except LeaseLost:
+        logger.warning("restoration %s was taken over", restoration_id)
 
 
 def _begin(row: Restoration) -> str | None:
@@ -154,8 +163,28 @@ def _run(work: _Work) -> str:
     else:
         return ""
     db.session.rollback()
+    _tidy(work.restoration_id)
     row = db.session.get_one(Restoration, work.restoration_id)
     return sentence if sentence.endswith(UNTOUCHED) else f"{sentence} {_state(row)}"
+
+
+def _tidy(restoration_id: int) -> None:
+    """Remove what was half made beside the instance, if that was touched, for whoever holds the
+    lease. What a server that is away keeps of it goes with the next restore into it."""
+    row = db.session.get_one(Restoration, restoration_id, populate_existing=True)
+    instance_id, is_touched = row.instance_id, row.touched_at is not None
+    db.session.rollback()
+    if not is_touched:
+        return
+    try:
+        made = taking.load_functional(instance_id)
+        start(made.server)
+        installation().adapters.services.of(made.server.kind).tidy(made.server, made.facts["key"])
+    except PanelError as error:
+        logger.warning("restoration %s left something behind: %s", restoration_id, error.sentence)
+    except Exception:
+        # An edge as well: what is left behind must not keep the restoration from being closed.
+        logger.exception("restoration %s left something behind", restoration_id)
 
 
 def _state(row: Restoration) -> str:

@@ -34,7 +34,14 @@ class LeaseLost(Exception):
 def take(work: Backup | Restoration | Download) -> str:
     """Begin waiting work; returns the token. Belongs into a unit of work that has locked it."""
     work.status = WorkStatus.RUNNING
-    work.started_at = work.heartbeat_at = now()
+    work.started_at = now()
+    return renew(work)
+
+
+def renew(work: Backup | Restoration | Download) -> str:
+    """The lease is with whoever has the token that is returned. Belongs into a unit of work that
+    has locked the row."""
+    work.heartbeat_at = now()
     work.lease_token = secrets.token_hex(8)
     return work.lease_token
 

@@ -93,6 +93,8 @@ def test_in_the_middle_of_a_restore(panel: Panel, at: str) -> None:
             db.select(Backup).where(Backup.status == WorkStatus.SUCCEEDED)
         ).all()
         assert len(good) == len(data.stored(panel)) == (1 if at == "backup" else 2)
+        key = data.instance(uuid).key
+    assert data.backend_of(panel).tidied == ([] if at == "backup" else [key])
 
 
 def test_in_the_middle_of_a_drill(panel: Panel) -> None:
@@ -109,6 +111,7 @@ def test_in_the_middle_of_a_drill(panel: Panel) -> None:
     time.sleep(QUICK["lease"] + 0.2)
     data.run(panel, "tidy_backups")
     assert drills(panel) == 0 and key not in data.backend_of(panel).data
+    assert data.backend_of(panel).tidied == [key]
     data.run_jobs(panel)
     with panel.reading():
         assert db.session.get_one(Backup, row.id).proved_at

@@ -100,11 +100,15 @@ class Steered:
         """By the page; returns its uuid once it is whole."""
         base = f"{self.base(environment)}/backups/"
         self.person.post(base, contents="both", note=note)
-        wait_for(lambda: self._newest(environment)[1].is_final, 60, "the backup does not end")
-        uuid, status, sentence = self._newest(environment)
+        uuid, status, sentence = self.wait_backed_up(environment)
         assert status == WorkStatus.SUCCEEDED, sentence
         assert note in self.person.get(base)
         return uuid
+
+    def wait_backed_up(self, environment: str) -> tuple[str, WorkStatus, str]:
+        """The newest backup as it ended: its uuid, how, and what it says of it."""
+        wait_for(lambda: self._newest(environment)[1].is_final, 60, "the backup does not end")
+        return self._newest(environment)
 
     def restore(self, source: str, backup: str, target: str) -> None:
         """All of a backup into an environment, by the pages; waits until it is there."""
@@ -173,6 +177,15 @@ class Steered:
                 )
             )
             found = {**rows.one().facts}
+            db.session.remove()
+            return found
+
+    def server(self, environment: str, kind: ServiceKind, prefix: str = "DEFAULT") -> str:
+        """The container of an instance's server."""
+        uuid = self.instance(environment, kind, prefix).uuid
+        with self.panel.app.app_context():
+            query = db.select(ServiceInstance).where(ServiceInstance.uuid == uuid)
+            found = f"moonbase-service-{db.session.scalars(query).one().server.uuid}"
             db.session.remove()
             return found
 

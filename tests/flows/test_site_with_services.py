@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
+from app.backups.models import WorkStatus
+from app.errors import PanelError
+from app.installation import EXTENSION
 from app.services.models import ServiceState
 from tests.flows.running_panel import RunningPanel, wait_for
 from tests.flows.shop_site import FILES
@@ -39,6 +44,8 @@ def test_a_site_and_its_data_outlive_everything(panel: RunningPanel, package_cac
     shop.restore("test", backup, "live")
     _require_same(shop, "live", before)
     shop.say("restored into Live")
+    _lose_the_server_in_a_backup(shop)
+    shop.say("lost the database server")
     new = shop.add_service("live", DATABASE, "18", "NEW")
     shop.do("live", new, "provision")  # its image is made meanwhile
     _destroy_and_bring_back(shop, backup, before)
@@ -104,6 +111,37 @@ def _require_same(shop: Steered, environment: str, before: dict[str, Any]) -> No
     after = shop.ask(environment, "/state")
     assert after["data"] == before["data"]
     _see_media(shop, after)
+
+
+def _lose_the_server_in_a_backup(shop: Steered) -> None:
+    """kill -9 of the database server while it is dumped: that backup says so and is no good one;
+    server and site come back, and the next backup is whole."""
+    engine = shop.panel.app.extensions[EXTENSION].adapters.engine
+    facts, server = shop.facts("test", DATABASE), shop.server("test", DATABASE)
+    state, base = engine.inspect_container(server), f"{shop.base('test')}/backups/"
+    login = {name: facts[name] for name in ("port", "user", "password")}
+    with (
+        suppress(psycopg.OperationalError),
+        closing(psycopg.connect(host=state.address, dbname=facts["database"], **login)) as holder,
+    ):
+        holder.execute("LOCK TABLE entries")
+        shop.person.post(base, contents="database", note="with the server gone")
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        wait_for(lambda: holder.execute(waiting).fetchone() != (0,), 30, "nothing is dumped")
+        with suppress(PanelError):  # the command dies of it as well
+            engine.execute(server, ("sh", "-c", "kill -9 -1"), {}, 20)
+        holder.execute("SELECT 1")
+    _, status, sentence = shop.wait_backed_up("test")
+    assert status == WorkStatus.FAILED
+    assert "PostgreSQL" in sentence and sentence.split(".")[0] in shop.person.get(base)
+
+    def is_back() -> bool:
+        with suppress(AssertionError):
+            return bool(shop.ask("test", "/state"))
+        return False
+
+    wait_for(is_back, 30, "the site does not come back")
+    shop.take_backup("test", "with the server back")
 
 
 def _destroy_and_bring_back(shop: Steered, backup: str, before: dict[str, Any]) -> None:

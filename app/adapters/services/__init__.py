@@ -157,6 +157,11 @@ class ServiceBackend(Protocol):
         it is what was written, so that it may be put into place while it is read."""
         ...
 
+    def tidy(self, server: Server, key: str) -> None:
+        """Remove what a restore that was cut off has left beside the instance. The server is up,
+        and nobody restores into it."""
+        ...
+
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
         """Turn a file that a person brings into one that `restore` takes, piece by piece: a dump,
         or a tar of files without any folder above them, gzipped or not. No server is asked.

@@ -12,7 +12,7 @@ import fcntl
 import io
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -37,6 +37,7 @@ _ROLE = "service"
 _LOOK_SECONDS = 0.1
 # What it takes to make a file of ours in a new volume, on a busy disk.
 _PREPARING_SECONDS = 60
+_REMOVE_SECONDS = 60
 _ASIDE_SECONDS = 6 * 3600
 _PREPARING_LIMITS = Limits(memory_bytes=64 * 2**20, cpus=1.0, pids=20)
 
@@ -136,6 +137,13 @@ class Embedded:
     ) -> Execution:
         """Run a command in the server's own container, as the server's own user."""
         return self.engine.execute(container_name(server), command, {}, seconds, source, sink)
+
+    def remove_files(self, server: Server, paths: Sequence[str]) -> None:
+        """Remove files in the server's own container; silent when they are gone. Raises
+        `Unavailable`."""
+        done = self.execute(server, ("rm", "-f", *paths), _REMOVE_SECONDS)
+        if done.exit_code != 0:
+            raise Unavailable("Files that a restore has left in the server cannot be removed.")
 
     @contextlib.contextmanager
     def beside(self, server: Server, program: Program) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
-from app.adapters.services import Contents
+from app.adapters.services import Contents, Server
 from app.errors import Invalid
 
 PIECE = 256 * 1024
@@ -17,6 +17,9 @@ _NEITHER = "This kind of service is not backed up, so nothing can be brought or 
 
 class NoExchange:
     """For kinds without content."""
+
+    def tidy(self, server: Server, key: str) -> None:
+        """Nothing: nothing is restored into it."""
 
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
         """Raises `Invalid`."""

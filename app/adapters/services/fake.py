@@ -40,6 +40,8 @@ class FakeBackend:
     attached: set[tuple[str, str]] = field(default_factory=set)
     """Key of the instance, and the network."""
     failures: dict[str, str] = field(default_factory=dict)
+    tidied: list[str] = field(default_factory=list)
+    """Keys of instances beside which something was to be removed."""
 
     certificate: str = ""
     """Of its servers, for those that sign for themselves."""
@@ -108,6 +110,10 @@ class FakeBackend:
         if found["kind"] != self.kind:
             raise Invalid(f"This is a backup of {found['kind']}.")
         self.data[facts["key"]] = found["tables"]
+
+    def tidy(self, server: Server, key: str) -> None:
+        self._refuse("tidy")
+        self.tidied.append(key)
 
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
         """What `backup` writes."""

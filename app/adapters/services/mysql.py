@@ -104,6 +104,13 @@ class MySQL(Hosted):
         with self._tools(server, facts) as tools:
             dumps.Restoring(lambda: self._administrator(server), tools, facts).run(source)
 
+    def tidy(self, server: Server, key: str) -> None:
+        """Drop the database that was being filled, and remove the dump it was filled from."""
+        with self._administrator(server) as connection:
+            dumps.drop_beside(connection, key)
+        if server.is_embedded:  # for another one the dump lay in a container that is gone
+            self._embedded.remove_files(server, dumps.files_of(HOME, key))
+
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
         """SQL as mysqldump or mariadb-dump write it."""
         return take_dump(source, sink, most, is_dump, _NO_DUMP)

@@ -114,9 +114,8 @@ class Restoring:
         facts: Facts,
     ) -> None:
         self._connect, self._tools, self._key = connect, tools, facts["key"]
-        self._file = f"{tools.folder}/{self._key}.sql"
-        self._extras = f"{tools.folder}/{self._key}.extras.sql"
-        self._before = f"{tools.folder}/{self._key}.before.sql"
+        self._files = files_of(tools.folder, self._key)
+        self._file, self._extras, self._before = self._files
 
     def run(self, source: BinaryIO) -> None:
         """Take the dump in whole, look at it, load it beside the old one, swap."""
@@ -140,7 +139,7 @@ class Restoring:
         read.check(self._tools.server, (int(major), int(minor)))
 
     def _fill(self, witness: Connection) -> None:
-        self._drop_beside(witness)
+        drop_beside(witness, self._key)
         ensure_database(witness, self._key + NEW, self._key)
         code, said = self._tools.load(self._key + NEW, self._file)
         if code != 0:
@@ -196,15 +195,23 @@ class Restoring:
             )
 
     def _clean_up(self) -> None:
-        """Nothing of it stays; the next one cleans up after a worker that died."""
+        """Nothing of it stays; after a worker that died, `tidy` does it, or the next one."""
         with suppress(PanelError):
-            self._tools.run("rm", "-f", self._file, self._extras, self._before)
+            self._tools.run("rm", "-f", *self._files)
         with suppress(pymysql.Error, PanelError), self._connect() as connection:
-            self._drop_beside(connection)
+            drop_beside(connection, self._key)
 
-    def _drop_beside(self, connection: Connection) -> None:
-        for database in (self._key + NEW, self._key + OLD):
-            drop_database(connection, database, self._key)
+
+def files_of(folder: str, key: str) -> tuple[str, str, str]:
+    """The dump of an instance on its way in, its triggers and views, and those of before."""
+    path = f"{folder}/{key}"
+    return f"{path}.sql", f"{path}.extras.sql", f"{path}.before.sql"
+
+
+def drop_beside(connection: Connection, key: str) -> None:
+    """Drop the database that is being filled, and the one that was replaced."""
+    for database in (key + NEW, key + OLD):
+        drop_database(connection, database, key)
 
 
 def _last_line(said: str) -> str:

@@ -110,6 +110,13 @@ class PostgreSQL(Hosted):
             )
             restoring.run(source)
 
+    def tidy(self, server: Server, key: str) -> None:
+        """Drop the database that was being filled, and remove the dump it was filled from."""
+        with self._administrator(server) as connection:
+            dumps.drop_beside(connection, key)
+        if server.is_embedded:  # for another one the dump lay in a container that is gone
+            self._embedded.remove_files(server, dumps.files_of(HOME, key))
+
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
         """What pg_dump writes: its custom format, or SQL."""
         return take_dump(source, sink, most, dumps.is_dump, dumps.NO_DUMP)

@@ -167,8 +167,7 @@ class Restoring:
         self._connection, self._connect, self._tools = connection, connect, tools
         self._key, self._new, self._restorer = key, key + NEW, key + RESTORER
         self._allowed = allowed
-        self._file = f"{tools.folder}/{key}.dump"
-        self._list = f"{tools.folder}/{key}.list"
+        self._file, self._list = files_of(tools.folder, key)
         self._lies_there = False
 
     def run(self, source: BinaryIO) -> None:
@@ -286,19 +285,32 @@ class Restoring:
         return None
 
     def _clean_up(self) -> None:
-        """Nothing of it stays, on whichever way it ended; the next one cleans up after a worker
-        that died."""
+        """Nothing of it stays, on whichever way it ended; after a worker that died, `tidy` does
+        it, or the next one."""
         if self._lies_there:
             with suppress(psycopg.Error, PanelError):
                 self._tools.run("rm", "-f", self._file, self._list)
         with suppress(psycopg.Error, PanelError):
-            self._drop_new()
-            # After the swap, so with the data that was replaced.
-            drop_database(self._connection, self._key + OLD)
+            drop_beside(self._connection, self._key)
 
     def _drop_new(self) -> None:
-        drop_database(self._connection, self._new)
-        drop_role(self._connection, self._restorer)
+        _drop_new(self._connection, self._key)
+
+
+def files_of(folder: str, key: str) -> tuple[str, str]:
+    """The dump of an instance on its way in, and the list of what is restored of it."""
+    return f"{folder}/{key}.dump", f"{folder}/{key}.list"
+
+
+def drop_beside(connection: Connection, key: str) -> None:
+    """Drop the database that is being filled, and the one that was replaced."""
+    _drop_new(connection, key)
+    drop_database(connection, key + OLD)
+
+
+def _drop_new(connection: Connection, key: str) -> None:
+    drop_database(connection, key + NEW)
+    drop_role(connection, key + RESTORER)
 
 
 def last_line(said: str) -> str:

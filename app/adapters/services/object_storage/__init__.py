@@ -112,6 +112,9 @@ class ObjectStorage(Hosted):
         with storage_errors():
             transfer.Restore(s3, bucket, can_keep, origins).run(source)
 
+    def tidy(self, server: Server, key: str) -> None:
+        """Nothing: objects are written into their place."""
+
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
         """A tar of files, gzipped or not; objects get the type that their name says."""
         return folders.take_folder(source, sink, most)

@@ -1,0 +1,59 @@
+"""A restore whose process is killed in the middle: `python -m tests.contracts.cut_off`."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from enum import StrEnum
+
+from app.adapters.engine.docker import DockerEngine
+from app.adapters.services import Facts
+from app.adapters.services.all_kinds import AllKinds
+from tests.contracts.service_fixtures import ServiceCase
+
+
+class Moment(StrEnum):
+    """When it is killed."""
+
+    TAKEN_IN = "while the dump is taken in"
+    FILLED = "when the new database is filled"
+
+
+class _Deadly(io.BytesIO):
+    """Ends the process that reads it."""
+
+    def __init__(self, content: bytes, moment: Moment) -> None:
+        super().__init__(content)
+        self._moment, self._ends = moment, 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self._moment == Moment.TAKEN_IN:
+            half = len(self.getvalue()) // 2
+            if self.tell() >= half:
+                time.sleep(1)  # what was read before is on its way into the server
+                os.kill(os.getpid(), signal.SIGKILL)
+            size = min(half, half if size is None or size < 0 else size)
+        piece = super().read(size)
+        self._ends += not piece
+        if self._ends == 2:  # who looks a second time has done everything but to swap
+            os.kill(os.getpid(), signal.SIGKILL)
+        return piece
+
+
+def cut_off(case: ServiceCase, facts: Facts, content: bytes, moment: Moment) -> None:
+    """Restore `content` in a process of its own, which is killed at the moment."""
+    question = pickle.dumps((case.place.settings, case.server, facts, content, moment))
+    words = [sys.executable, "-m", "tests.contracts.cut_off"]
+    done = subprocess.run(words, input=question, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+
+
+if __name__ == "__main__":
+    settings, server, facts, content, moment = pickle.load(sys.stdin.buffer)
+    backends = AllKinds(DockerEngine(settings.docker_url), settings)
+    backends.of(server.kind).restore(server, facts, _Deadly(content, moment))
