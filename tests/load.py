@@ -103,7 +103,8 @@ class LoadGenerator:
                 task = asyncio.create_task(self._send())
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
-            await asyncio.sleep(0.002)
+            next_due = started + (self.outcome.sent + 1) / self.load.rate
+            await asyncio.sleep(max(0.001, next_due - time.monotonic()))
         await asyncio.gather(*tasks)
         self._note_gap()
         for _, writer in self._idle:

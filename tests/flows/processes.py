@@ -42,7 +42,7 @@ def wait_for(what: Callable[[], object], seconds: float = 30, why: str = "") -> 
     while time.monotonic() - started < seconds:
         if what():
             return time.monotonic() - started
-        time.sleep(0.03)
+        time.sleep(0.05)
     raise AssertionError(why or f"not true within {seconds} s")
 
 

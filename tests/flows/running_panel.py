@@ -320,7 +320,7 @@ class RunningPanel:
                     db.session.remove()
                     return row
                 db.session.rollback()
-                time.sleep(0.03)
+                time.sleep(0.08)  # each look is work that the panel's processes do not get
         raise AssertionError(f"deployment {uuid} did not end in {seconds} s\n{self.log(uuid)}")
 
     def log(self, uuid: str) -> str:

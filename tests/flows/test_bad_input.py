@@ -235,3 +235,4 @@ def test_the_same_commit_asked_a_hundred_times_is_one_deployment(bad: RunningPan
     bad.push("often", {"Dockerfile": GOOD, **PAGE, "salt": os.urandom(8).hex()})
     uuids = {bad.request("often") for _ in range(100)}
     assert len(uuids) == 1
+    assert bad.wait(*uuids).status == DeploymentStatus.SUCCEEDED
