@@ -2,7 +2,8 @@
 
 Tests that share something expensive (an installation with all its processes, database servers, a
 browser) run in one process, so that each is started once, and first, so that the long ones do not
-come last. All others are spread file by file.
+come last. All others are spread file by file, and those that take longest begin: at the end no
+process waits for another.
 """
 
 from __future__ import annotations
@@ -45,6 +46,16 @@ GROUPS = (
 """What is shared, and the beginnings of the paths of those that share it; the first one counts."""
 
 
+LONG = (
+    "tests/test_permissions.py",
+    "tests/test_forms_at_the_edges.py",
+    "tests/test_addon_permission_table.py",
+    "tests/panel_backups/",
+    "tests/lifecycle/test_deletion.py",
+    "tests/workers/",
+)
+
+
 def group_of(nodeid: str) -> int:
     """The number of its group; that of the last and one more for a test of none."""
     for number, (_, beginnings) in enumerate(GROUPS):
@@ -69,5 +80,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Spread:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups first, each in one piece."""
-    items.sort(key=lambda item: group_of(item.nodeid))
+    """Groups first, each in one piece, then long files."""
+    items.sort(key=lambda item: (group_of(item.nodeid), not item.nodeid.startswith(LONG)))
