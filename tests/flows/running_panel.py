@@ -59,7 +59,7 @@ SHORT_TIMES = {
     "DRAIN": "0.5",
     "STOP_GRACE": "2",
     "SCHEDULER": "0.5",
-    "RECONCILE": "4",
+    "RECONCILE": "2",
     "CONNECT_TOTAL": "5",
     "ANSWER": "3",
     "NODE_ALIVE": "6",
