@@ -18,6 +18,7 @@ from app.adapters.engine import LABEL_ENVIRONMENT, LABEL_INSTALLATION
 from app.applications.models import Application
 from app.backups import deletion as backups
 from app.deployments import queries as deployments
+from app.deployments.cut_off_builds import list_others
 from app.deployments.models import (
     Build,
     Container,
@@ -207,11 +208,13 @@ def is_only_for(doomed: Doomed) -> ColumnElement[bool]:
 def remove_working_files(installation: Installation, doomed: Doomed) -> None:
     """Build contexts, and what builds noted that were cut off."""
     folder = installation.settings.data_dir / "tmp"
+    journals = [folder / f"{JOURNAL_PREFIX}{uuid}" for uuid in doomed.deployment_uuids]
     for uuid in doomed.deployment_uuids:
         (folder / f"context-{uuid}.tar").unlink(missing_ok=True)
-        journal = folder / f"{JOURNAL_PREFIX}{uuid}"
+    for journal in journals:
         if journal.exists():
-            installation.adapters.image_builder.sweep(journal)
+            others = list_others(folder, journals)
+            installation.adapters.image_builder.sweep(journal, others)
 
 
 def remove_logs(installation: Installation, doomed: Doomed) -> None:

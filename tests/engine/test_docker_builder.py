@@ -142,12 +142,12 @@ def test_what_the_build_of_a_killed_process_goes_on_to_make_is_swept(
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == signal.SIGABRT
     wait_for(lambda: dangling(api) != [foreign], 20, "nothing was made")
-    case.builder.sweep(journal)
+    case.builder.sweep(journal, [])
     assert dangling(api) == [foreign]
     api.remove_image(foreign)
     made = json.loads(journal.read_text())
     journal.write_text(json.dumps(made | {"swept": made["swept"] - 61}))
-    case.builder.sweep(journal)
+    case.builder.sweep(journal, [])
     assert not journal.exists()
 
 
@@ -328,3 +328,24 @@ def test_cgroup_v2_files(tmp_path: Path) -> None:
 def test_without_the_right_to_make_cgroups_there_is_none(tmp_path: Path) -> None:
     with build_cgroup(LIMITS, tmp_path / "missing") as path:
         assert path is None
+
+
+def test_what_may_be_of_a_build_that_runs_is_not_swept(
+    case: BuilderCase, api: docker.APIClient, tmp_path: Path
+) -> None:
+    """Both begin with the same base: whose an image is that nobody has named yet cannot be seen."""
+    journal, running = tmp_path / "cut-off", tmp_path / "running"
+    base = api.inspect_image(case.base)["Id"].removeprefix("sha256:")[:12]
+    made = {"network": "n", "began": time.time(), "bases": [base], "containers": [], "images": []}
+    journal.write_text(json.dumps(made))
+    packed = context(Dockerfile=f"FROM {case.base}\nCOPY a /a\n", a="a")
+    before = everything(api)
+    list(api.build(fileobj=packed, custom_context=True, nocache=True))
+    assert len(everything(api)) == len(before) + 1
+    for bases in ([], [base]):
+        running.write_text(json.dumps(made | {"bases": bases}))
+        case.builder.sweep(journal, [running])
+        assert len(everything(api)) == len(before) + 1
+    running.write_text(json.dumps(made | {"bases": ["another"]}))
+    case.builder.sweep(journal, [running])
+    assert everything(api) == before

@@ -7,7 +7,7 @@ site data: the platform's rule, so that one image can serve several environments
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -64,8 +64,9 @@ class ImageBuilder(Protocol):
         """
         ...
 
-    def sweep(self, journal: Path) -> None:
+    def sweep(self, journal: Path, others: Sequence[Path]) -> None:
         """Remove what a build that was cut off left, and later its journal; silent without one.
+        `others` are the journals of builds that run: what may be theirs stays.
         The engine may go on for a moment: a minute after the first sweep nothing more can come.
 
         Raises `Unavailable` when no engine answers; the journal then stays.

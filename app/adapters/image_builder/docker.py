@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -88,9 +88,9 @@ class DockerImageBuilder:
             build.drop_other_stages(image)
             return image
 
-    def sweep(self, journal: Path) -> None:
+    def sweep(self, journal: Path, others: Sequence[Path]) -> None:
         """Remove what a build that was cut off left, and its journal; silent without one."""
-        sweep(self._connection, journal)
+        sweep(self._connection, journal, others)
 
     @contextmanager
     def _parent(self, request: BuildRequest) -> Iterator[str | None]:
@@ -125,6 +125,7 @@ class _Build:
     def run(self, context: BinaryIO, on_line: Callable[[str], None]) -> ImageState:
         self._began = time.time()
         self._clock.check()
+        self._journal.note(self._progress)  # from now on, who sweeps knows that it runs
         with self._ask(context) as answer, self._clock.guarding(answer):
             messages = self._messages(answer)
             try:

@@ -10,7 +10,7 @@ import json
 import tarfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -81,7 +81,7 @@ class FakeImageBuilder:
             entrypoint=draft.entrypoint,
         )
 
-    def sweep(self, journal: Path) -> None:
+    def sweep(self, journal: Path, others: Sequence[Path]) -> None:
         """Nothing is left by builds in memory."""
         journal.unlink(missing_ok=True)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,10 @@ class Journal:
             self._noted = made
 
     def sweep(self, connection: DockerConnection, is_over: bool) -> None:
-        """As `sweep`; a build that `is_over` leaves nothing more, so its file goes at once."""
+        """As `sweep`, but for what nobody has named: that may be another build's. One that
+        `is_over` leaves nothing more, so its file goes at once."""
         if self._path is not None:
-            sweep(connection, self._path)
+            sweep(connection, self._path, None)
             if is_over:
                 self.close()
 
@@ -60,9 +61,12 @@ class Journal:
             self._path.unlink(missing_ok=True)
 
 
-def sweep(connection: DockerConnection, path: Path) -> None:
+def sweep(connection: DockerConnection, path: Path, others: Sequence[Path] | None) -> None:
     """Remove what the build of this file left, and the file a minute later, when nothing more can
     come of it; fine with no file.
+
+    `others`: files of the builds that run. While one of these may have the same base, what nobody
+    has named may be its own, a moment old, and stays for another try; so it does for None.
 
     Untagged images and build containers only, whatever the file says. Raises `Unavailable` when
     the engine does not answer; the file then stays for another try.
@@ -71,13 +75,15 @@ def sweep(connection: DockerConnection, path: Path) -> None:
         made = json.loads(path.read_text())
     except FileNotFoundError:
         return
+    is_alone = others is not None and not any(_may_share(other, made["bases"]) for other in others)
     with engine_errors():
         for container in made["containers"]:
             _remove_container(connection, container, made["network"])
-        for image in [*_unheard_of(connection, made), *reversed(made["images"])]:
+        unheard_of = _unheard_of(connection, made) if is_alone else []
+        for image in [*unheard_of, *reversed(made["images"])]:
             _remove_image(connection, image)
     now = time.time()
-    if now - made.setdefault("swept", now) < _SETTLED_SECONDS:
+    if now - made.setdefault("swept", now) < _SETTLED_SECONDS or not is_alone:
         _write(path, made)
     else:
         path.unlink(missing_ok=True)
@@ -98,6 +104,15 @@ def _unheard_of(connection: DockerConnection, made: Mapping[str, Any]) -> list[s
         ):
             found.append(image["Id"])
     return found
+
+
+def _may_share(path: Path, bases: list[str]) -> bool:
+    """Whether the build of a file may begin with one of `bases`; one that has not said yet may."""
+    try:
+        made = json.loads(path.read_text())
+    except FileNotFoundError:  # it has just ended
+        return False
+    return not made["bases"] or not set(bases).isdisjoint(made["bases"])
 
 
 def _is_copied(api: APIClient, image: str) -> bool:
