@@ -97,8 +97,8 @@ def _targets(
 
 
 def _every(address: str, network: Path) -> list[tuple[str, list[int]]]:
-    """Each port that anybody may be known to listen on, and each above where somebody listens now,
-    as the kernel lists it: at any other there is nobody. Trying all costs seconds a server."""
+    """The first ports, and of the others those where somebody listens, as the kernel lists it: at
+    the rest there is nobody who could answer. Trying them costs seconds a server."""
     rows = [line.split() for name in ("tcp", "tcp6") for line in _lines(network / name)]
     listening = {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _LISTENS}
     assert listening, network
@@ -178,9 +178,15 @@ def _try_from(
     return found
 
 
-def _rows(got: dict[str, str], scans: dict[str, list[str]]) -> list[tuple[str, str]]:
+Row = tuple[str, str]
+
+
+def _rows(got: dict[str, str], scans: dict[str, list[str]]) -> list[Row]:
     """The table: what was tried, and what came of it."""
-    management = [name for name in got if name.startswith("management")]
+    return [*_rows_of_networks(got, scans), *_rows_of_data(got), *_rows_of_machine(got, scans)]
+
+
+def _rows_of_networks(got: dict[str, str], scans: dict[str, list[str]]) -> list[Row]:
     return [
         ("ports 1–10000 of another site's containers", _open(scans["containers"])),
         (
@@ -193,6 +199,12 @@ def _rows(got: dict[str, str], scans: dict[str, list[str]]) -> list[tuple[str, s
         ),
         ("another site's Redis by name", table.outcome(got, "redis name")),
         *_own_servers(scans),
+    ]
+
+
+def _rows_of_data(got: dict[str, str]) -> list[Row]:
+    management = [name for name in got if name.startswith("management")]
+    return [
         (
             "another site's database, as itself, as that site's role, or by `SET ROLE`",
             table.outcome(got, "database", "role", "set role"),
@@ -219,6 +231,11 @@ def _rows(got: dict[str, str], scans: dict[str, list[str]]) -> list[tuple[str, s
             "RabbitMQ's management, as itself or as `guest`",
             table.outcome(got, "guest", *management),
         ),
+    ]
+
+
+def _rows_of_machine(got: dict[str, str], scans: dict[str, list[str]]) -> list[Row]:
+    return [
         ("every port of the machine at its network's gateway", _open(scans["gateway"])),
         (
             "the panel's web, internal, SSH, agent, ingress, Redis and Docker ports at the "
@@ -235,7 +252,7 @@ def _rows(got: dict[str, str], scans: dict[str, list[str]]) -> list[tuple[str, s
     ]
 
 
-def _own_servers(scans: dict[str, list[str]]) -> list[tuple[str, str]]:
+def _own_servers(scans: dict[str, list[str]]) -> list[Row]:
     """Which ports answer at the servers that the site itself uses: these and no others."""
     ports = {
         name.removeprefix("own "): [one.rpartition(":")[2] for one in sorted(found, key=_port)]

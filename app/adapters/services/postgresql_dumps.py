@@ -229,7 +229,7 @@ class Restoring:
 
     def _make_new(self, extensions: list[str]) -> str:
         """The new database and the role that fills it, which is in no other; its password."""
-        self._drop_new()
+        _drop_new(self._connection, self._key)
         password = secrets.token_urlsafe(24)
         ensure_role(self._connection, self._restorer, password, connections=2)
         ensure_database(self._connection, self._new, self._restorer)
@@ -292,9 +292,6 @@ class Restoring:
                 self._tools.run("rm", "-f", self._file, self._list)
         with suppress(psycopg.Error, PanelError):
             drop_beside(self._connection, self._key)
-
-    def _drop_new(self) -> None:
-        _drop_new(self._connection, self._key)
 
 
 def files_of(folder: str, key: str) -> tuple[str, str]:
