@@ -248,7 +248,7 @@ class PrivateEngine:
 
     def _wait_for_no_process(self, words: str) -> None:
         deadline = time.monotonic() + 10
-        while any(words in line for _, line in _processes()) and time.monotonic() < deadline:
+        while any(words in line for _, line in processes()) and time.monotonic() < deadline:
             time.sleep(0.02)
 
 
@@ -260,22 +260,32 @@ def sweep_abandoned() -> None:
             _remove_traces(match[1], root)
 
 
-def _processes() -> Iterator[tuple[int, str]]:
+def processes() -> list[tuple[int, str]]:
+    """Pid and command line of every process of the machine. One may end while it is read."""
+    found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            yield int(entry.name), (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+            found.append((int(entry.name), words.decode(errors="replace")))
+    return found
+
+
+def _pids_in(group: Path) -> set[int]:
+    """Processes of a control group and of those below, any of which may go meanwhile."""
+    pids: set[int] = set()
+    for place, _, _ in os.walk(group):
+        with contextlib.suppress(OSError):
+            pids |= {int(pid) for pid in (Path(place) / "cgroup.procs").read_text().split()}
+    return pids
 
 
 def _remove_traces(name: str, root: Path) -> None:
     # Every process of the engine (daemon, containerd, shims) has the state folder in its
     # command line; containers themselves are found by their cgroup.
     def ours() -> set[int]:
-        inside = {
-            int(pid)
-            for procs in (_CGROUPS / "pids" / name).rglob("cgroup.procs")
-            for pid in procs.read_text().split()
+        return _pids_in(_CGROUPS / "pids" / name) | {
+            pid for pid, line in processes() if f"{root}/" in line
         }
-        return inside | {pid for pid, line in _processes() if f"{root}/" in line}
 
     deadline = time.monotonic() + 10
     while (left := ours()) and time.monotonic() < deadline:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.private_engine import PrivateEngine, why_not_here
+from tests.engine.private_engine import PrivateEngine, processes, why_not_here
 
 pytestmark = pytest.mark.skipif(why_not_here() is not None, reason=str(why_not_here()))
 
@@ -22,14 +22,10 @@ def traces(name: str) -> str:
         ["mount"],
     )
     said = [subprocess.run(c, capture_output=True, text=True, check=True).stdout for c in commands]
-    processes = [
-        file.read_bytes().decode().replace("\0", " ")
-        for file in Path("/proc").glob("[0-9]*/cmdline")
-        if file.exists()
-    ]
+    command_lines = [line for _, line in processes()]
     cgroups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/{name}")]
     folders = [str(path) for path in Path("/tmp").glob(f"moonbase-engine-{name}-*")]
-    lines = [*"\n".join(said).splitlines(), *processes, *cgroups, *folders]
+    lines = [*"\n".join(said).splitlines(), *command_lines, *cgroups, *folders]
     return "\n".join(line for line in lines if name in line)
 
 
