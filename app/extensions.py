@@ -12,7 +12,7 @@ import uuid
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Engine, Enum, ForeignKey, MetaData, event
+from sqlalchemy import DateTime, Engine, Enum, ForeignKey, MetaData, Table, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
@@ -101,6 +101,13 @@ class Trashable:
 
 
 db = SQLAlchemy(model_class=Base)
+
+
+@event.listens_for(Table, "after_parent_attach")
+def _give_numbers_once(table: Table, parent: object) -> None:
+    """SQLite would give the number of a row that is gone to the next one, and whoever still works
+    on the first would take the second for it. Holds for tables of migrations, too."""
+    table.dialect_options["sqlite"]["autoincrement"] = True
 
 
 @event.listens_for(Engine, "connect")

@@ -13,6 +13,7 @@ from sqlalchemy import inspect
 
 from app.deployments.models import Deployment
 from app.extensions import db
+from app.plans.models import Plan
 from tests.panel import (
     ALICE,
     PASSWORD,
@@ -71,6 +72,32 @@ def test_migrations_can_be_taken_back(empty_panel: Panel) -> None:
         assert inspect(db.engine).get_table_names() == ["alembic_version"]
         upgrade()
     assert difference(empty_panel) == []
+
+
+def test_no_number_is_given_twice(empty_panel: Panel) -> None:
+    """Whoever still holds the number of a row that is gone must not find another one."""
+    build_schema(empty_panel)
+    numbers = []
+    for _ in range(2):
+        with empty_panel.work():
+            plan = Plan(slug="passing", name="Passing")
+            db.session.add(plan)
+            db.session.flush()
+            numbers.append(plan.id)
+        with empty_panel.work():
+            db.session.delete(db.session.get_one(Plan, numbers[-1]))
+    assert numbers[1] > numbers[0]
+    assert tables_that_reuse_numbers(empty_panel) == []
+
+
+def tables_that_reuse_numbers(panel: Panel) -> list[str]:
+    """Only SQLite has any. A migration that changes a table there makes it anew."""
+    if not panel.settings.uses_sqlite:
+        return []
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE '%AUTOINCREMENT%'"
+    with panel.reading():
+        found = set(db.session.scalars(db.text(query)))
+    return sorted(found - {"alembic_version", "sqlite_sequence"})
 
 
 def test_there_is_one_line_of_migrations(panel: Panel) -> None:

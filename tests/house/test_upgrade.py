@@ -7,13 +7,14 @@ organisations, six people, two deployments of `demo` and a waiting one of nothin
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask_migrate import downgrade
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.exc import OperationalError
 
 from app.accounts.operations import check_password
@@ -23,6 +24,7 @@ from app.extensions import db
 from app.routes.queries import list_ingress_routes
 from app.schema import upgrade_schema
 from app.variables.queries import find_variable
+from tests.house.test_migrations import tables_that_reuse_numbers
 from tests.panel import ALICE, PASSWORD, Panel, environment, make_settings
 
 OLD = Path(__file__).parent / "old_database"
@@ -31,7 +33,7 @@ OLD = Path(__file__).parent / "old_database"
 @pytest.fixture
 def old_panel(tmp_path: Path) -> Iterator[Panel]:
     """A panel of today over the data of then."""
-    home = tmp_path / "data"
+    home = tmp_path / "old"
     for folder in ("panel", "secrets"):
         (home / folder).mkdir(parents=True)
     (home / "secrets" / "site.keys").write_text((OLD / "site.keys").read_text())
@@ -127,6 +129,24 @@ def test_no_row_is_lost_on_the_way(old_panel: Panel) -> None:
     after = counted()
     assert before == {name: after[name] for name in before}
     assert sum(before.values()) > 100
+
+
+def test_tables_are_made_anew_as_they_were(old_panel: Panel, panel: Panel) -> None:
+    """Numbers are given once in old tables, too, and nothing else about them is lost on the way."""
+    upgraded(old_panel)
+    assert tables_that_reuse_numbers(old_panel) == []
+    known = [
+        {(row.type, row.name) for row in schema_of(place) if row.name != "sqlite_sequence"}
+        for place in (old_panel, panel)
+    ]
+    assert known[0] == known[1]
+    (entries,) = [row.sql for row in schema_of(old_panel) if row.name == "trash_entries"]
+    assert "(application_id IS NULL) <> (environment_id IS NULL)" in entries
+
+
+def schema_of(panel: Panel) -> Sequence[Row[Any]]:
+    with panel.reading():
+        return db.session.execute(db.text("SELECT type, name, sql FROM sqlite_master")).all()
 
 
 def test_it_can_be_taken_back_with_everything_in_it(old_panel: Panel) -> None:

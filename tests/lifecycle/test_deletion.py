@@ -231,6 +231,30 @@ def test_a_worker_lost_at_a_stage_is_followed_by_one_that_finishes(full: Panel, 
     require_gone(panel, trace)
 
 
+@pytest.mark.parametrize("at", range(len(deletion.STAGES)))
+def test_a_second_worker_leaves_alone_what_was_made_meanwhile(panel: Panel, at: int) -> None:
+    """Two workers are at the same deletion. One is done, and somebody creates an application,
+    before the other goes on."""
+    with panel.work():
+        make_application(panel, "latest", organisation("moon"), user_of(ALICE))
+    with panel.work():
+        uuid = trash.trash_application(application("latest"), user_of(ALICE)).uuid
+    entry = doom(panel, uuid)
+
+    def overtake(sender: object, number: int, stage: str) -> None:
+        if number == at and overtaking.pop("once", None):
+            finish(panel, entry)
+            with panel.work():
+                make_application(panel, "successor", organisation("moon"), user_of(ALICE))
+
+    overtaking = {"once": True}
+    with deletion_stage_begun.connected_to(overtake):
+        finish(panel, entry)
+    assert not overtaking
+    with panel.reading():
+        assert environment("live", "successor").application.slug == "successor"
+
+
 @pytest.mark.parametrize(
     "method",
     ["list_containers", "remove_container", "list_networks", "remove_network", "remove_image"],
