@@ -6,7 +6,6 @@ import datetime
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pyotp
 import pytest
@@ -23,15 +22,12 @@ from app.accounts.sessions import HALF_SECONDS
 from app.errors import Invalid
 from app.extensions import db, now
 from app.mails.models import Mail
-from app.organisations.operations import sign_up
 from tests.panel import (
     ALICE,
     BOB,
     PASSWORD,
     Panel,
     Person,
-    build_schema,
-    make_settings,
     user_of,
 )
 
@@ -43,17 +39,11 @@ HOME = "/applications/"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def either_panel(request: pytest.FixtureRequest, tmp_path: Path) -> Panel:
+def either_panel(request: pytest.FixtureRequest) -> Panel:
     """A panel over either kind of database, with Alice."""
-    if request.param == "sqlite":
-        given_panel: Panel = request.getfixturevalue("panel")
-        return given_panel
-    made = Panel(make_settings(tmp_path / "data", request.getfixturevalue("postgresql_url")))
-    request.addfinalizer(made.close)
-    build_schema(made)
-    with made.work():
-        sign_up(ALICE.email, ALICE.name, PASSWORD)
-    return made
+    name = "panel" if request.param == "sqlite" else "settled_postgresql_panel"
+    panel: Panel = request.getfixturevalue(name)
+    return panel
 
 
 def code(steps: int = 0) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -28,10 +27,8 @@ from tests.panel import (
     ALICE,
     PASSWORD,
     Panel,
-    build_schema,
     environment,
     make_application,
-    make_settings,
     organisation,
     user_of,
 )
@@ -109,15 +106,13 @@ def test_a_hundred_people_at_once_make_one_deployment(panel: Panel) -> None:
     assert panel.queue.jobs == [("app.deployments.jobs.run", (1,))]
 
 
-def test_on_postgresql_as_well(tmp_path: Path, postgresql_url: str) -> None:
-    panel = Panel(make_settings(tmp_path / "data", postgresql_url))
-    build_schema(panel)
+def test_on_postgresql_as_well(postgresql_panel: Panel) -> None:
+    panel = postgresql_panel
     with panel.work():
         alice = sign_up(ALICE.email, ALICE.name, PASSWORD)
         make_application(panel, "demo", organisation("alice"), alice)
     numbers, failures = ask_in_threads(panel, 12)
     assert (numbers, failures) == ({1}, [])
-    panel.close()
 
 
 def test_a_missing_branch_is_named(panel: Panel) -> None:

@@ -10,14 +10,35 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.panel import Panel, build_schema, make_settings, settle_people
+
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 OWNER = "postgres"
 """PostgreSQL refuses to run as root."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A database that nobody is connected to, and the data directory that belongs to it."""
+
+    url: str
+    data_dir: Path
+
+    @property
+    def database(self) -> str:
+        return self.url.rpartition("/")[2]
+
+    def copied(self, data_dir: Path, url: str) -> Panel:
+        """A panel on a copy of the database."""
+        shutil.copytree(self.data_dir, data_dir)
+        return Panel(make_settings(data_dir, url))
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +75,72 @@ def _serve(home: Path) -> Iterator[int]:
 @pytest.fixture
 def postgresql_url(postgresql_server: int) -> Iterator[str]:
     """An empty database of its own on it, as SQLAlchemy spells it."""
+    with _database(postgresql_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(
+    postgresql_server: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Template]:
+    """Schema and the rows every installation has: made once, the migrations take a second."""
+    data_dir = tmp_path_factory.mktemp("postgresql-template") / "data"
+    with _database(postgresql_server) as url:
+        with closing(Panel(make_settings(data_dir, url))) as panel:
+            build_schema(panel)
+        yield Template(url, data_dir)
+
+
+@pytest.fixture(scope="session")
+def settled_postgresql_template(
+    postgresql_server: int,
+    postgresql_template: Template,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Template]:
+    """The people of `tests.panel.PEOPLE` as well."""
+    data_dir = tmp_path_factory.mktemp("postgresql-settled") / "data"
+    with _database(postgresql_server, postgresql_template) as url:
+        with closing(postgresql_template.copied(data_dir, url)) as panel:
+            settle_people(panel)
+        yield Template(url, data_dir)
+
+
+@pytest.fixture
+def postgresql_panel(
+    postgresql_server: int, postgresql_template: Template, tmp_path: Path
+) -> Iterator[Panel]:
+    """A panel on a database of its own, with the rows every installation has."""
+    with _copy(postgresql_server, postgresql_template, tmp_path) as panel:
+        yield panel
+
+
+@pytest.fixture
+def settled_postgresql_panel(
+    postgresql_server: int, settled_postgresql_template: Template, tmp_path: Path
+) -> Iterator[Panel]:
+    """`postgresql_panel` with the people of `tests.panel.PEOPLE`."""
+    with _copy(postgresql_server, settled_postgresql_template, tmp_path) as panel:
+        yield panel
+
+
+@contextmanager
+def _copy(port: int, template: Template, folder: Path) -> Iterator[Panel]:
+    with (
+        _database(port, template) as url,
+        closing(template.copied(folder / "on-postgresql", url)) as panel,
+    ):
+        yield panel
+
+
+@contextmanager
+def _database(port: int, template: Template | None = None) -> Iterator[str]:
+    """Its URL; it is gone afterwards."""
     name = f"panel_{secrets.token_hex(4)}"
-    admin = f"postgresql://{OWNER}@127.0.0.1:{postgresql_server}/postgres"
+    admin = f"postgresql://{OWNER}@127.0.0.1:{port}/postgres"
+    like = f'TEMPLATE "{template.database}"' if template else ""
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        yield f"postgresql+psycopg://{OWNER}@127.0.0.1:{postgresql_server}/{name}"
+        connection.execute(f'CREATE DATABASE "{name}" {like}')
+        yield f"postgresql+psycopg://{OWNER}@127.0.0.1:{port}/{name}"
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 

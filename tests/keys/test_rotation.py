@@ -6,7 +6,6 @@ import multiprocessing
 import shutil
 import signal
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,10 +24,8 @@ from tests.panel import (
     BOB,
     CHARLIE,
     Panel,
-    build_schema,
     environment,
     make_settings,
-    settle_people,
     user_of,
 )
 
@@ -36,14 +33,11 @@ SECRET = "opensesame-1"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Panel]:
+def both(request: pytest.FixtureRequest) -> Panel:
     """A panel with people on either database."""
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
-    panel = Panel(make_settings(tmp_path / "both", url))
-    build_schema(panel)
-    settle_people(panel)
-    yield panel
-    panel.close()
+    name = "panel" if request.param == "sqlite" else "settled_postgresql_panel"
+    panel: Panel = request.getfixturevalue(name)
+    return panel
 
 
 def keys(panel: Panel, *words: str) -> Result:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select
@@ -28,11 +27,7 @@ from tests.panel import (
     ALICE,
     PASSWORD,
     Panel,
-    build_schema,
-    copy_panel,
-    make_settings,
     organisation,
-    settle_people,
     user_of,
 )
 
@@ -40,19 +35,11 @@ NEW = "password of {}, which is long"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def settled(
-    request: pytest.FixtureRequest, panel_template: Path, tmp_path: Path
-) -> Iterator[Panel]:
+def settled(request: pytest.FixtureRequest) -> Panel:
     """The people of every test, on one database or the other."""
-    if request.param == "sqlite":
-        made = copy_panel(panel_template, tmp_path / "data")
-    else:
-        url = request.getfixturevalue("postgresql_url")
-        made = Panel(make_settings(tmp_path / "data", url))
-        build_schema(made)
-        settle_people(made)
-    yield made
-    made.close()
+    name = "panel" if request.param == "sqlite" else "settled_postgresql_panel"
+    panel: Panel = request.getfixturevalue(name)
+    return panel
 
 
 def at_once(panel: Panel, acts: list[Callable[[], None]]) -> int:

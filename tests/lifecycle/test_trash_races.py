@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -40,10 +38,8 @@ from tests.panel import (
     PASSWORD,
     Panel,
     application,
-    build_schema,
     environment,
     make_application,
-    make_settings,
     organisation,
     user_of,
 )
@@ -51,18 +47,17 @@ from tests.review.test_races import at_once
 
 
 @pytest.fixture
-def there(tmp_path: Path, postgresql_url: str) -> Iterator[Panel]:
+def there(postgresql_panel: Panel) -> Panel:
     """A panel on PostgreSQL with `demo` and its environment `qa`, deployed."""
-    with closing(Panel(make_settings(tmp_path / "data", postgresql_url))) as panel:
-        build_schema(panel)
-        with panel.work():
-            alice = sign_up(ALICE.email, ALICE.name, PASSWORD)
-            make_application(panel, "demo", organisation("alice"), alice)
-        add(panel)
-        site.commit(panel)
-        for slug in ("test", "qa"):
-            assert site.deploy(panel, slug).status == "succeeded"
-        yield panel
+    panel = postgresql_panel
+    with panel.work():
+        alice = sign_up(ALICE.email, ALICE.name, PASSWORD)
+        make_application(panel, "demo", organisation("alice"), alice)
+    add(panel)
+    site.commit(panel)
+    for slug in ("test", "qa"):
+        assert site.deploy(panel, slug).status == "succeeded"
+    return panel
 
 
 def test_there_and_back_and_gone(there: Panel) -> None:

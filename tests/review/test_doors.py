@@ -8,7 +8,6 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -45,11 +44,8 @@ from tests.panel import (
     PASSWORD,
     Panel,
     application,
-    build_schema,
     environment,
-    make_settings,
     organisation,
-    settle_people,
     user_of,
 )
 
@@ -269,11 +265,8 @@ def test_what_went_to_the_trash_meanwhile_is_given_no_use(panel: Panel) -> None:
 
 
 @pytest.fixture
-def postgresql(tmp_path: Path, postgresql_url: str) -> Panel:
-    panel = Panel(make_settings(tmp_path / "data", postgresql_url))
-    build_schema(panel)
-    settle_people(panel)
-    return panel
+def postgresql(settled_postgresql_panel: Panel) -> Panel:
+    return settled_postgresql_panel
 
 
 def at_once(panel: Panel, *acts: Callable[[], object]) -> list[BaseException]:

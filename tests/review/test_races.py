@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -35,26 +33,23 @@ from tests.panel import (
     BOB,
     PASSWORD,
     Panel,
-    build_schema,
     environment,
     make_application,
-    make_settings,
     organisation,
     user_of,
 )
 
 
 @pytest.fixture
-def on_postgresql(tmp_path: Path, postgresql_url: str) -> Iterator[Panel]:
+def on_postgresql(postgresql_panel: Panel) -> Panel:
     """A panel on PostgreSQL with the organisation `alice`, owned by Alice and Adam, and `demo`."""
-    with closing(Panel(make_settings(tmp_path / "data", postgresql_url))) as panel:
-        build_schema(panel)
-        with panel.work():
-            alice = sign_up(ALICE.email, ALICE.name, PASSWORD)
-            sign_up(ADAM.email, ADAM.name, PASSWORD)
-            add_member(organisation("alice"), ADAM.email, Role.OWNER, alice)
-            make_application(panel, "demo", organisation("alice"), alice)
-        yield panel
+    panel = postgresql_panel
+    with panel.work():
+        alice = sign_up(ALICE.email, ALICE.name, PASSWORD)
+        sign_up(ADAM.email, ADAM.name, PASSWORD)
+        add_member(organisation("alice"), ADAM.email, Role.OWNER, alice)
+        make_application(panel, "demo", organisation("alice"), alice)
+    return panel
 
 
 def at_once(panel: Panel, *acts: Callable[[], object]) -> list[BaseException]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 from app.errors import PanelError
 from app.extensions import db
@@ -23,20 +22,15 @@ from tests.panel import (
     ALICE,
     DORA,
     Panel,
-    build_schema,
     environment,
-    make_settings,
-    settle_people,
     user_of,
 )
 
 PEOPLE = (ALICE, DORA)
 
 
-def test_two_at_once(tmp_path: Path, postgresql_url: str) -> None:
-    panel = Panel(make_settings(tmp_path / "data", postgresql_url))
-    build_schema(panel)
-    settle_people(panel)
+def test_two_at_once(settled_postgresql_panel: Panel) -> None:
+    panel = settled_postgresql_panel
     with panel.work():
         set_variable(environment(), "COLOUR", "blue", False, user_of(ALICE))
     together = threading.Barrier(len(PEOPLE))
