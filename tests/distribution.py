@@ -30,7 +30,7 @@ GROUPS = (
         (
             "tests/contracts/test_services.py",
             "tests/contracts/test_cut_off.py",
-            "tests/contracts/test_mariadb.py",
+            "tests/contracts/test_mariadb",
             "tests/contracts/test_postgresql.py",
             "tests/contracts/test_rabbitmq.py",
             "tests/contracts/test_redis.py",

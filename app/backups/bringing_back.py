@@ -179,7 +179,8 @@ def _tidy(restoration_id: int) -> None:
     try:
         made = taking.load_functional(instance_id)
         start(made.server)
-        installation().adapters.services.of(made.server.kind).tidy(made.server, made.facts["key"])
+        backend = installation().adapters.services.of(made.server.kind)
+        backend.tidy(made.server, made.facts["key"], made.facts)
     except PanelError as error:
         logger.warning("restoration %s left something behind: %s", restoration_id, error.sentence)
     except Exception:

@@ -219,7 +219,7 @@ def sweep() -> None:
             server = server_of(row.server)
             end_reading()
             start(server)
-            installation().adapters.services.of(server.kind).tidy(server, key)
+            installation().adapters.services.of(server.kind).tidy(server, key, {})
             _remove(number, token, server, key)
         except PanelError as error:
             db.session.rollback()

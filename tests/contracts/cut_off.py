@@ -27,7 +27,7 @@ class Moment(StrEnum):
 class _Deadly(io.BytesIO):
     """Ends the process that reads it."""
 
-    def __init__(self, content: bytes, moment: Moment) -> None:
+    def __init__(self, content: bytes, moment: Moment | None) -> None:
         super().__init__(content)
         self._moment, self._ends = moment, 0
 
@@ -40,17 +40,29 @@ class _Deadly(io.BytesIO):
             size = min(half, half if size is None or size < 0 else size)
         piece = super().read(size)
         self._ends += not piece
-        if self._ends == 2:  # who looks a second time has done everything but to swap
+        # Who looks a second time has done everything but to swap.
+        if self._ends == 2 and self._moment:
             os.kill(os.getpid(), signal.SIGKILL)
         return piece
 
 
 def cut_off(case: ServiceCase, facts: Facts, content: bytes, moment: Moment) -> None:
     """Restore `content` in a process of its own, which is killed at the moment."""
+    process = begin(case, facts, content, moment)
+    assert process.wait(60) == -signal.SIGKILL
+
+
+def begin(
+    case: ServiceCase, facts: Facts, content: bytes, moment: Moment | None = None
+) -> subprocess.Popen[bytes]:
+    """Restore `content` in a process of its own."""
     question = pickle.dumps((case.place.settings, case.server, facts, content, moment))
     words = [sys.executable, "-m", "tests.contracts.cut_off"]
-    done = subprocess.run(words, input=question, capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    process = subprocess.Popen(words, stdin=subprocess.PIPE)
+    assert process.stdin
+    with process.stdin:
+        process.stdin.write(question)
+    return process
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ class EngineCase:
         redirect = {"stdout": "", "stderr": " >&2"}
         # A pause in between: two pipes are read by two of Docker's threads, in any order.
         script = [
-            f"printf '%s\\n' {shlex.quote(text)}{redirect[stream]}; sleep 0.05"
+            f"printf '%s\\n' {shlex.quote(text)}{redirect[stream]}; sleep 0.25"
             for stream, text in lines
         ]
         state = self.engine.start_container(

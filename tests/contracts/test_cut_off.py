@@ -36,7 +36,7 @@ def test_what_a_killed_restore_has_left_is_removed(killed: tuple[ServiceCase, Mo
     assert _beside(case, facts) == set()
     cut_off(case, facts, sink.getvalue(), moment)
     assert _beside(case, facts)
-    case.backend.tidy(case.server, facts["key"])
+    case.backend.tidy(case.server, facts["key"], facts)
     assert _beside(case, facts) == set()
     assert case.read(facts) == before
     case.backend.restore(case.server, facts, io.BytesIO(sink.getvalue()))

@@ -157,9 +157,10 @@ class ServiceBackend(Protocol):
         it is what was written, so that it may be put into place while it is read."""
         ...
 
-    def tidy(self, server: Server, key: str) -> None:
-        """Remove what a restore that was cut off has left beside the instance. The server is up,
-        and nobody restores into it."""
+    def tidy(self, server: Server, key: str, facts: Facts) -> None:
+        """End what a restore that was cut off has begun, and remove what it left beside the
+        instance. The server is up, and nobody restores into it. `facts` are empty for an instance
+        that is removed next. Raises `Unavailable`."""
         ...
 
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
-from app.adapters.services import Contents, Server
+from app.adapters.services import Contents, Facts, Server
 from app.errors import Invalid
 
 PIECE = 256 * 1024
@@ -18,7 +18,7 @@ _NEITHER = "This kind of service is not backed up, so nothing can be brought or 
 class NoExchange:
     """For kinds without content."""
 
-    def tidy(self, server: Server, key: str) -> None:
+    def tidy(self, server: Server, key: str, facts: Facts) -> None:
         """Nothing: nothing is restored into it."""
 
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:

@@ -111,7 +111,7 @@ class FakeBackend:
             raise Invalid(f"This is a backup of {found['kind']}.")
         self.data[facts["key"]] = found["tables"]
 
-    def tidy(self, server: Server, key: str) -> None:
+    def tidy(self, server: Server, key: str, facts: Facts) -> None:
         self._refuse("tidy")
         self.tidied.append(key)
 

@@ -104,9 +104,13 @@ class MySQL(Hosted):
         with self._tools(server, facts) as tools:
             dumps.Restoring(lambda: self._administrator(server), tools, facts).run(source)
 
-    def tidy(self, server: Server, key: str) -> None:
-        """Drop the database that was being filled, and remove the dump it was filled from."""
+    def tidy(self, server: Server, key: str, facts: Facts) -> None:
+        """Put triggers and views where they belong, drop the database that was being filled, and
+        remove the dump it was filled from."""
         with self._administrator(server) as connection:
+            if facts:
+                with self._tools(server, facts) as tools:
+                    dumps.settle_extras(connection, tools, key)
             dumps.drop_beside(connection, key)
         if server.is_embedded:  # for another one the dump lay in a container that is gone
             self._embedded.remove_files(server, dumps.files_of(HOME, key))

@@ -2,7 +2,7 @@
 
 MariaDB cannot rename a database. The tables of the restored one are put in the place of the old
 ones by one statement, which happens as a whole or not at all; triggers, views, routines and events
-cannot be moved, and are made anew right after it.
+cannot be moved, and are made anew right after it. Until then they are kept in the server.
 """
 
 from __future__ import annotations
@@ -23,12 +23,18 @@ from app.adapters.services.mysql_sql import (
     NEW,
     OLD,
     Connection,
+    Extras,
     Login,
+    are_swapped,
     cut_connections,
     drop_database,
     drop_extras,
+    end_swap,
     ensure_database,
     find_tables,
+    forget_extras,
+    keep_extras,
+    kept_extras,
     run,
     swap_tables,
     wait_briefly,
@@ -115,25 +121,22 @@ class Restoring:
     ) -> None:
         self._connect, self._tools, self._key = connect, tools, facts["key"]
         self._files = files_of(tools.folder, self._key)
-        self._file, self._extras, self._before = self._files
 
     def run(self, source: BinaryIO) -> None:
         """Take the dump in whole, look at it, load it beside the old one, swap."""
         try:
             # Held open, to tell a dump that is refused from a server that ended meanwhile.
             with self._connect() as witness:
+                settle_extras(witness, self._tools, self._key)  # of one that was cut off
                 self._take_in(source, witness)
                 self._fill(witness)
-                has_extras = self._write_extras(self._key + NEW, self._extras)
             self._swap()
-            if has_extras:
-                self._load_extras()
         finally:
             self._clean_up()
 
     def _take_in(self, source: BinaryIO, witness: Connection) -> None:
         read = DumpSource(source)
-        self._tools.write(self._file, cast(BinaryIO, read))
+        self._tools.write(self._files[0], cast(BinaryIO, read))
         said = str(run(witness, "SELECT VERSION()")[0][0])
         major, minor = said.split(".")[:2]
         read.check(self._tools.server, (int(major), int(minor)))
@@ -141,71 +144,96 @@ class Restoring:
     def _fill(self, witness: Connection) -> None:
         drop_beside(witness, self._key)
         ensure_database(witness, self._key + NEW, self._key)
-        code, said = self._tools.load(self._key + NEW, self._file)
+        code, said = self._tools.load(self._key + NEW, self._files[0])
         if code != 0:
             run(witness, "SELECT 1")
             raise Invalid(f"The backup cannot be restored: {_last_line(said)}")
 
-    def _write_extras(self, database: str, path: str) -> bool:
-        """Put aside what cannot be moved with the tables; whether there is any."""
-        sink = io.BytesIO()
+    def _swap(self) -> None:
         with self._connect() as connection:
-            views = find_tables(connection, database, "VIEW")
+            extras = Extras(
+                before=self._dump_extras(connection, self._key),
+                after=self._dump_extras(connection, self._key + NEW),
+                has_tables=bool(find_tables(connection, self._key + NEW)),
+            )
+            keep_extras(connection, self._key, extras)
+            try:
+                self._move_tables(connection)
+            except BaseException:
+                with suppress(pymysql.Error, PanelError):
+                    settle_extras(connection, self._tools, self._key)
+                raise
+            settle_extras(connection, self._tools, self._key, is_new=True)
+
+    def _dump_extras(self, connection: Connection, database: str) -> bytes:
+        """What cannot be moved with the tables; nothing if there is none."""
+        sink = io.BytesIO()
+        views = find_tables(connection, database, "VIEW")
         dumped = DumpSink(cast(BinaryIO, sink))
         self._tools.dump(cast(BinaryIO, dumped), _EXTRAS, database)
         if views:
             options = ("--no-data", "--skip-triggers")
             self._tools.dump(cast(BinaryIO, dumped), options, database, *views)
         text = sink.getvalue() + dumped.lines.finish()
-        self._tools.write(path, io.BytesIO(text))
-        return b" TRIGGER" in text.upper() or b"DELIMITER" in text or bool(views)
+        has_any = b" TRIGGER" in text.upper() or b"DELIMITER" in text or bool(views)
+        return text if has_any else b""
 
-    def _swap(self) -> None:
-        had_extras = self._write_extras(self._key, self._before)
-        try:
-            self._move_tables()
-        except BaseException:
-            if had_extras:  # those that are there still are no reason to leave the others away
-                with suppress(PanelError):
-                    self._tools.load(self._key, self._before, "--force")
-            raise
-
-    def _move_tables(self) -> None:
-        with self._connect() as connection:
-            drop_extras(connection, self._key + NEW, triggers_only=True)
-            run(connection, f"CREATE DATABASE IF NOT EXISTS `{self._key + OLD}`")
-            wait_briefly(connection)
-            # A worker that dies here leaves old tables without their triggers and views; the
-            # restore done again gets through.
-            for left in reversed(range(_SWAP_TRIES)):
-                cut_connections(connection, self._key)
-                try:
-                    drop_extras(connection, self._key)
-                    return swap_tables(connection, self._key)
-                except pymysql.OperationalError as error:
-                    if error.args[0] != ER.LOCK_WAIT_TIMEOUT or not left:
-                        raise
+    def _move_tables(self, connection: Connection) -> None:
+        drop_extras(connection, self._key + NEW, triggers_only=True)
+        run(connection, f"CREATE DATABASE IF NOT EXISTS `{self._key + OLD}`")
+        wait_briefly(connection)
+        for left in reversed(range(_SWAP_TRIES)):
+            cut_connections(connection, self._key)
+            try:
+                drop_extras(connection, self._key)
+                return swap_tables(connection, self._key)
+            except pymysql.OperationalError as error:
+                if error.args[0] != ER.LOCK_WAIT_TIMEOUT or not left:
+                    raise
         return None
 
-    def _load_extras(self) -> None:
-        code, said = self._tools.load(self._key, self._extras)
-        if code != 0:
-            raise Unavailable(
-                f"The tables are restored, their triggers and views not: {_last_line(said)}"
-            )
-
     def _clean_up(self) -> None:
-        """Nothing of it stays; after a worker that died, `tidy` does it, or the next one."""
+        """Nothing of it stays; after a worker that died, `tidy` does it, or the next one. What
+        could not be settled is: by the databases beside it is seen what there is to settle."""
         with suppress(PanelError):
             self._tools.run("rm", "-f", *self._files)
         with suppress(pymysql.Error, PanelError), self._connect() as connection:
-            drop_beside(connection, self._key)
+            if kept_extras(connection, self._key) is None:
+                drop_beside(connection, self._key)
 
 
-def files_of(folder: str, key: str) -> tuple[str, str, str]:
-    """The dump of an instance on its way in, its triggers and views, and those of before."""
+def settle_extras(connection: Connection, tools: Tools, key: str, *, is_new: bool = False) -> None:
+    """Give the tables of an instance the triggers, views, routines and events that belong to them:
+    those of the restored ones when they were swapped, otherwise those of before. Silent when none
+    are kept.
+
+    `is_new`: the tables came just now; raises `Unavailable` when the server refuses some. In what
+    was cut off some may be there already, and the site may have made others since: they stay.
+    Raises pymysql's errors when the server is away; then all are kept.
+    """
+    extras = kept_extras(connection, key)
+    if extras is None:
+        return
+    end_swap(connection, key)
+    text = extras.after if are_swapped(connection, key, extras) else extras.before
+    code: int | None = 0
+    said = ""
+    if text:
+        path = files_of(tools.folder, key)[1]
+        tools.write(path, io.BytesIO(text))
+        code, said = tools.load(key, path, *(() if is_new else ("--force",)))
+        run(connection, "SELECT 1")
+    forget_extras(connection, key)
+    if code != 0 and is_new:
+        raise Unavailable(
+            f"The tables are restored, their triggers and views not: {_last_line(said)}"
+        )
+
+
+def files_of(folder: str, key: str) -> tuple[str, str]:
+    """The dump of an instance on its way in, and triggers and views."""
     path = f"{folder}/{key}"
-    return f"{path}.sql", f"{path}.extras.sql", f"{path}.before.sql"
+    return f"{path}.sql", f"{path}.extras.sql"
 
 
 def drop_beside(connection: Connection, key: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import pymysql
 from pymysql.constants import CR, ER
@@ -21,8 +22,9 @@ Connection: TypeAlias = "pymysql.Connection[Cursor]"
 
 ADMINISTRATOR = "moonbase"
 PORT = 3306
-NEW, OLD = "_new", "_old"
-"""Beside an instance's database: the one that is being restored, and the one it replaced."""
+NEW, OLD, KEPT = "_new", "_old", "_kept"
+"""Beside an instance's database: the one that is being restored, the one it replaced, and what a
+restore that is cut off must not lose."""
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 3600
 _LOCK_SECONDS = 10
@@ -159,7 +161,7 @@ def drop_instance(connection: Connection, key: str) -> None:
     """Drop everything that carries the key; silent when it is gone."""
     run(connection, f"DROP USER IF EXISTS {account(key)}")
     cut_connections(connection, key)
-    for database in (key, key + NEW, key + OLD):
+    for database in (key, key + NEW, key + OLD, key + KEPT):
         run(connection, f"DROP DATABASE IF EXISTS {quoted(database)}")
 
 
@@ -247,3 +249,64 @@ def drop_extras(connection: Connection, database: str, triggers_only: bool = Fal
     for kind, asking in named:
         for row in run(connection, asking, database):
             run(connection, f"DROP {kind} IF EXISTS {place}.{quoted(str(row[0]))}")
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What is taken off tables before they are swapped, as SQL: of those that are there, and of
+    those that come; and whether any come."""
+
+    before: bytes
+    after: bytes
+    has_tables: bool
+
+
+def keep_extras(connection: Connection, key: str, extras: Extras) -> None:
+    """Write them down in the server itself, where whoever comes after a restore that was cut off
+    finds them."""
+    place = quoted(key + KEPT)
+    forget_extras(connection, key)
+    run(connection, f"CREATE DATABASE {place}")
+    columns = "of_before LONGBLOB, of_after LONGBLOB, has_tables BOOL"
+    run(connection, f"CREATE TABLE {place}.extras ({columns})")
+    values = (extras.before, extras.after, extras.has_tables)
+    storing = f"INSERT INTO {place}.extras VALUES (_binary %s, _binary %s, %s)"  # noqa: S608
+    run(connection, storing, *values)
+
+
+def kept_extras(connection: Connection, key: str) -> Extras | None:
+    """Those that `forget_extras` has not been called for."""
+    if "extras" not in find_tables(connection, key + KEPT):
+        return None
+    rows = run(connection, f"SELECT * FROM {quoted(key + KEPT)}.extras")  # noqa: S608
+    if not rows:
+        return None
+    before, after, has_tables = cast(tuple[bytes, bytes, int], rows[0])
+    return Extras(before, after, bool(has_tables))
+
+
+def forget_extras(connection: Connection, key: str) -> None:
+    """They are where they belong; silent when there are none."""
+    run(connection, f"DROP DATABASE IF EXISTS {quoted(key + KEPT)}")
+
+
+def end_swap(connection: Connection, key: str) -> None:
+    """End a swap whose worker is gone: the server would go on with it, when nobody holds the
+    tables any more."""
+    asking = "SELECT id FROM information_schema.processlist WHERE info LIKE %s"
+    like = f"RENAME TABLE%`{key}{OLD}`%".replace("_", "\\_")
+    for _ in range(_LOCK_SECONDS * 10):
+        rows = run(connection, asking, like)
+        if not rows:
+            return
+        for row in rows:
+            with suppress(pymysql.Error):  # it went by itself
+                run(connection, f"KILL {int(str(row[0]))}")
+        time.sleep(0.1)
+
+
+def are_swapped(connection: Connection, key: str, extras: Extras) -> bool:
+    """Whether `swap_tables` has happened, which moves tables out of one place and out of another
+    at once."""
+    has_come = extras.has_tables and not find_tables(connection, key + NEW)
+    return has_come or bool(find_tables(connection, key + OLD))

@@ -110,7 +110,7 @@ class PostgreSQL(Hosted):
             )
             restoring.run(source)
 
-    def tidy(self, server: Server, key: str) -> None:
+    def tidy(self, server: Server, key: str, facts: Facts) -> None:
         """Drop the database that was being filled, and remove the dump it was filled from."""
         with self._administrator(server) as connection:
             dumps.drop_beside(connection, key)

@@ -112,7 +112,7 @@ class ObjectStorage(Hosted):
         with storage_errors():
             transfer.Restore(s3, bucket, can_keep, origins).run(source)
 
-    def tidy(self, server: Server, key: str) -> None:
+    def tidy(self, server: Server, key: str, facts: Facts) -> None:
         """Nothing: objects are written into their place."""
 
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
