@@ -12,9 +12,9 @@ import time
 from enum import StrEnum
 
 from app.adapters.engine.docker import DockerEngine
-from app.adapters.services import Facts
+from app.adapters.services import Facts, Server
 from app.adapters.services.all_kinds import AllKinds
-from tests.contracts.service_fixtures import ServiceCase
+from tests.contracts.service_fixtures import Place
 
 
 class Moment(StrEnum):
@@ -22,6 +22,7 @@ class Moment(StrEnum):
 
     TAKEN_IN = "while the dump is taken in"
     FILLED = "when the new database is filled"
+    LARGE = "while a large object is uploaded"
 
 
 class _Deadly(io.BytesIO):
@@ -29,10 +30,14 @@ class _Deadly(io.BytesIO):
 
     def __init__(self, content: bytes, moment: Moment | None) -> None:
         super().__init__(content)
-        self._moment, self._ends = moment, 0
+        self._moment, self._ends, self._rounds = moment, 0, 0
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        self._rounds += 1
+        return super().seek(place, whence)
 
     def read(self, size: int | None = -1) -> bytes:
-        if self._moment == Moment.TAKEN_IN:
+        if self._moment == Moment.TAKEN_IN or (self._moment == Moment.LARGE and self._rounds > 1):
             half = len(self.getvalue()) // 2
             if self.tell() >= half:
                 time.sleep(1)  # what was read before is on its way into the server
@@ -46,17 +51,17 @@ class _Deadly(io.BytesIO):
         return piece
 
 
-def cut_off(case: ServiceCase, facts: Facts, content: bytes, moment: Moment) -> None:
+def cut_off(place: Place, server: Server, facts: Facts, content: bytes, moment: Moment) -> None:
     """Restore `content` in a process of its own, which is killed at the moment."""
-    process = begin(case, facts, content, moment)
+    process = begin(place, server, facts, content, moment)
     assert process.wait(60) == -signal.SIGKILL
 
 
 def begin(
-    case: ServiceCase, facts: Facts, content: bytes, moment: Moment | None = None
+    place: Place, server: Server, facts: Facts, content: bytes, moment: Moment | None = None
 ) -> subprocess.Popen[bytes]:
     """Restore `content` in a process of its own."""
-    question = pickle.dumps((case.place.settings, case.server, facts, content, moment))
+    question = pickle.dumps((place.settings, server, facts, content, moment))
     words = [sys.executable, "-m", "tests.contracts.cut_off"]
     process = subprocess.Popen(words, stdin=subprocess.PIPE)
     assert process.stdin

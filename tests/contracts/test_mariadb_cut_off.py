@@ -79,7 +79,7 @@ def test_before_the_swap(mariadb: ServiceCase, operator: Ask) -> None:
     table = f"`{target['key']}`.held"
     operator("START TRANSACTION")
     operator(f"SELECT * FROM {table}")
-    process = begin(mariadb, target, dump)
+    process = begin(mariadb.place, mariadb.server, target, dump)
     waits = "SELECT 1 FROM information_schema.processlist WHERE info LIKE 'RENAME TABLE%'"
     wait_until(lambda: operator(waits), 60)
     process.kill()
@@ -98,7 +98,7 @@ def test_before_the_swap(mariadb: ServiceCase, operator: Ask) -> None:
 def test_right_after_the_swap(mariadb: ServiceCase, operator: Ask) -> None:
     """What the site makes until it is tidied up stays."""
     target, dump = _settled(mariadb)
-    process = begin(mariadb, target, dump)
+    process = begin(mariadb.place, mariadb.server, target, dump)
     tables = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s"
     while process.poll() is None and not operator(tables, target["key"] + OLD):
         pass  # without a pause: a tenth of a second later all is done

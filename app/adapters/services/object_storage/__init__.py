@@ -26,7 +26,7 @@ from app.adapters.services.object_storage.connections import (
     parse_url,
     storage_errors,
 )
-from app.adapters.services.object_storage.objects import list_objects
+from app.adapters.services.object_storage.objects import end_uploads, list_objects
 from app.adapters.services.storage_dsn import aws_host
 from app.config import Settings
 
@@ -113,7 +113,11 @@ class ObjectStorage(Hosted):
             transfer.Restore(s3, bucket, can_keep, origins).run(source)
 
     def tidy(self, server: Server, key: str, facts: Facts) -> None:
-        """Nothing: objects are written into their place."""
+        """End uploads in parts: while data are replaced nobody else's are of use."""
+        if facts:
+            s3 = self._clients.s3(self._connect(server))
+            with storage_errors():
+                end_uploads(s3, facts["bucket"])
 
     def take_in(self, source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
         """A tar of files, gzipped or not; objects get the type that their name says."""

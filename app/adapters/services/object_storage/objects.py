@@ -205,9 +205,7 @@ def _delete_batch(client: S3Client, bucket: str, batch: list[ObjectIdentifierTyp
 
 def empty_bucket(client: S3Client, bucket: str) -> None:
     """Delete all there is: objects, their older versions, uploads that never ended."""
-    for uploads in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
-        for one in uploads.get("Uploads", ()):
-            client.abort_multipart_upload(Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
+    end_uploads(client, bucket)
     delete_objects(client, bucket)
     if not client.get_bucket_versioning(Bucket=bucket).get("Status"):
         return
@@ -218,3 +216,11 @@ def empty_bucket(client: S3Client, bucket: str) -> None:
             bucket,
             [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions],
         )
+
+
+def end_uploads(client: S3Client, bucket: str) -> None:
+    """Give up uploads in parts that never ended: they occupy room, and no list of objects shows
+    them."""
+    for uploads in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+        for one in uploads.get("Uploads", ()):
+            client.abort_multipart_upload(Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"])
