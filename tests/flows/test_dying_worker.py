@@ -41,7 +41,7 @@ class Death:
 
 
 DEATHS = [
-    *(Death(name) for name in NAMES),
+    *(Death(name, pace=Pace(command=0.2 if "command" in name else 0)) for name in NAMES),
     Death("build_image", 1, Pace(build=30)),
     Death("run_release_commands", 1, Pace(command=30)),
     Death("wait_until_healthy", 1, Pace(start=4)),

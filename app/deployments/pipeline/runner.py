@@ -164,6 +164,7 @@ def _run_step(context: Context, step: Step, token: str) -> None:
         )
         db.session.add(row)
         step.plan(context)
+    context.log.flush()  # one that is halted from here on has nothing more to write
     step_started.send(deployment=context.subject.deployment_uuid, step=step.name)
     _require_lease(context, token)  # a process that was halted must not begin the work now
     db.session.rollback()
