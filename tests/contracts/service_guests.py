@@ -88,6 +88,14 @@ class MariaDBGuest:
             connect_timeout=10,
         )
 
+    def run(self, facts: Facts, *statements: str) -> list[tuple[object, ...]]:
+        """One after the other in a session; the rows of the last."""
+        connection = self.connect(facts)
+        with connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return [tuple(row) for row in cursor.fetchall()]
+
     def fill(self, facts: Facts, rows: int) -> None:
         with self.connect(facts) as connection, connection.cursor() as cursor:
             cursor.execute(

@@ -26,11 +26,7 @@ def mariadb(services_place: Place, servers: dict[str, Server]) -> Iterator[Servi
 
 
 def _sql(case: ServiceCase, facts: Facts, *statements: str) -> list[tuple[object, ...]]:
-    connection = MariaDBGuest().connect(case.reached(facts))
-    with connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-        return [tuple(row) for row in cursor.fetchall()]
+    return MariaDBGuest().run(case.reached(facts), *statements)
 
 
 def test_an_underscore_is_no_wildcard(mariadb: ServiceCase) -> None:

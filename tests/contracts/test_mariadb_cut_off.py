@@ -52,11 +52,7 @@ def operator(mariadb: ServiceCase) -> Iterator[Ask]:
 
 
 def _sql(case: ServiceCase, facts: Facts, *statements: str) -> list[tuple[object, ...]]:
-    connection = MariaDBGuest().connect(case.reached(facts))
-    with connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-        return [tuple(row) for row in cursor.fetchall()]
+    return MariaDBGuest().run(case.reached(facts), *statements)
 
 
 def _settled(case: ServiceCase) -> tuple[Facts, bytes]:

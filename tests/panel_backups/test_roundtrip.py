@@ -17,6 +17,7 @@ import psycopg
 import pyrage
 import pytest
 from click.testing import Result
+from werkzeug.test import Cookie
 
 from app.accounts.operations import create_access_token
 from app.adapters.services import ServiceKind
@@ -210,19 +211,24 @@ def test_the_original_is_destroyed_and_comes_back_elsewhere(make: Make, tmp_path
         )
         assert load_feed().version > version + 1000  # ingress nodes take the routes of now
         assert new.store.resolve(load_repository(application().id).uuid, "main") == tip
-    visitor = new.client()
-    form = {"email": BOB.email, "password": PASSWORD}
-    assert visitor.post("/account/sign-in/", data=form).status_code == 303
-    assert visitor.get("/applications/").status_code == 200
-    if session:  # who was signed in is so still
-        visitor = new.client()
-        visitor.set_cookie(session.key, session.value)
-        assert visitor.get("/account/").status_code == 200
+    require_people_come_in(new, session)
     clone(new, token, tmp_path)
     with new.work():  # numbers go on where they were
         create_access_token(user_of(ALICE), "another", None)
     # Images are not in a backup: the same commit is built again.
     site_again(new)
+
+
+def require_people_come_in(panel: Panel, session: Cookie | None) -> None:
+    """By their passwords; who was signed in is so still."""
+    visitor = panel.client()
+    form = {"email": BOB.email, "password": PASSWORD}
+    assert visitor.post("/account/sign-in/", data=form).status_code == 303
+    assert visitor.get("/applications/").status_code == 200
+    assert session
+    visitor = panel.client()
+    visitor.set_cookie(session.key, session.value)
+    assert visitor.get("/account/").status_code == 200
 
 
 def clone(panel: Panel, token: str, folder: Path) -> None:

@@ -108,7 +108,8 @@ class MySQL(Hosted):
         """Put triggers and views where they belong, drop the database that was being filled, and
         remove the dump it was filled from."""
         with self._administrator(server) as connection:
-            if facts:
+            # For a server elsewhere the tools are a container of their own: only if there is need.
+            if facts and sql.kept_extras(connection, key):
                 with self._tools(server, facts) as tools:
                     dumps.settle_extras(connection, tools, key)
             dumps.drop_beside(connection, key)
