@@ -10,6 +10,7 @@ from typing import Any
 
 import docker
 import requests
+from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.errors import APIError, DockerException, create_api_error_from_http_exception
 from docker.utils import kwargs_from_env
 from requests import Response
@@ -45,9 +46,7 @@ class DockerConnection:
                     {"base_url": self._base_url} if self._base_url else dict(kwargs_from_env())
                 )
                 with engine_errors():
-                    self._client = docker.APIClient(
-                        version="auto", timeout=ANSWER_SECONDS, num_pools=_POOL, **settings
-                    )
+                    self._client = _client(settings)
             return self._client
 
     def is_local(self) -> bool:
@@ -83,6 +82,19 @@ class DockerConnection:
         except requests.HTTPError as error:
             raise create_api_error_from_http_exception(error) from error
         return response
+
+
+def _client(settings: Mapping[str, Any]) -> docker.APIClient:
+    """A client that speaks the API's version of this engine, which `/_ping` tells.
+
+    The SDK would ask `/version`, for which the engine starts two programs (`runc --version`,
+    `docker-init --version`); every job is a process that connects anew.
+    """
+    asker = docker.APIClient(version=DEFAULT_DOCKER_API_VERSION, timeout=ANSWER_SECONDS, **settings)
+    answer = asker.get(f"{asker.base_url}/_ping", timeout=ANSWER_SECONDS)
+    asker.close()
+    spoken = answer.headers.get("Api-Version", "auto")
+    return docker.APIClient(version=spoken, timeout=ANSWER_SECONDS, num_pools=_POOL, **settings)
 
 
 def reader(response: Response) -> Callable[[int], bytes]:

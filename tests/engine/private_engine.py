@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import ipaddress
 import itertools
 import json
@@ -110,7 +111,13 @@ class PrivateEngine:
 
     def client(self) -> docker.DockerClient:
         """A plain SDK client, for looking past the adapters in tests."""
-        return docker.DockerClient(base_url=self.socket, timeout=60)
+        return docker.DockerClient(base_url=self.socket, version=self._version, timeout=60)
+
+    @functools.cached_property
+    def _version(self) -> str:
+        """Asked once: for each answer the engine starts two programs."""
+        api = docker.APIClient(base_url=self.socket, version="auto", timeout=60)
+        return str(api.api_version)
 
     def start(self) -> None:
         """Start the daemon and wait until it answers; `RuntimeError` with its log after 30 s."""
