@@ -1,6 +1,7 @@
 // Copies what the pages load from node_modules into static/vendor, which is not committed:
 // one style sheet, one font, and one sprite of the icons named in icons.json.
 // Run after `npm ci`, from anywhere: `node setup/frontend.mjs`.
+import { createHash } from "node:crypto";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,11 +25,18 @@ async function copyFont() {
   const faces = sheet.split(/(?=\/\* inter-)/);
   const kept = faces.filter((face) => SCRIPTS_OF_FONT.some((name) => face.startsWith(`/* inter-${name}-wght`)));
   if (kept.length !== SCRIPTS_OF_FONT.length) throw new Error("the font's style sheet has changed: look at copyFont");
-  await writeFile(join(vendor, "inter.css"), kept.join("").replaceAll("./files/", "./"));
+  let text = kept.join("");
   for (const name of SCRIPTS_OF_FONT) {
     const file = `inter-${name}-wght-normal.woff2`;
     await cp(join(inter, "files", file), join(vendor, file));
+    text = text.replaceAll(`./files/${file}`, `./${file}?v=${await contentOf(join(vendor, file))}`);
   }
+  await writeFile(join(vendor, "inter.css"), text);
+}
+
+// As app/web/assets.py names what is in a file: a browser keeps it for as long as that stays.
+async function contentOf(path) {
+  return createHash("sha256").update(await readFile(path)).digest("hex").slice(0, 12);
 }
 
 async function drawSprite() {

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from app.errors import Conflict, Invalid, PanelError
 from app.extensions import now
 from app.web.access import is_allowed
+from app.web.assets import install_assets
 from app.web.draining import drain
 from app.web.languages import choose_language
 from app.web.statuses import STATUSES
@@ -24,6 +25,7 @@ from app.web.statuses import STATUSES
 
 def install_frame(app: Flask) -> None:
     """Bind headers, error pages and template names to the app."""
+    install_assets(app)
     app.after_request(_secure)
     app.register_error_handler(PanelError, _show_panel_error)
     app.register_error_handler(HTTPException, _show_http_error)
