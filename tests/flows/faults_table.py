@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 
 from tests.flows.fault_records import Fault, load_faults
+from tests.flows.visitors import RATE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
 BEGIN, END = "<!-- faults:begin -->", "<!-- faults:end -->"
 HEADING = "## What it survives"
 INTRODUCTION = (
-    "On two shared processor cores; 50 requests a second, half of them on kept connections. “Over "
-    "after” is the time until the deployment is final, or until all routes or processes are back. "
-    "Written by `python -m tests.flows.faults_table`: do not edit by hand."
+    f"On two shared processor cores; {2 * RATE} requests a second, half of them on kept "
+    "connections. “Over after” is the time until the deployment is final, or until all routes or "
+    "processes are back. Written by `python -m tests.flows.faults_table`: do not edit by hand."
 )
 
 

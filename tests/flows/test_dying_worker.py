@@ -40,11 +40,15 @@ class Death:
         return NAMES.index(self.step) > NAMES.index(POINT_OF_NO_RETURN)
 
 
-DEATHS = [
-    *(Death(name, pace=Pace(command=0.2 if "command" in name else 0)) for name in NAMES),
+LONG = [
     Death("build_image", 1, Pace(build=30)),
     Death("run_release_commands", 1, Pace(command=30)),
     Death("wait_until_healthy", 1, Pace(start=4)),
+]
+"""Steps in which little has been done before they wait: there the worker dies while they do."""
+DEATHS = [
+    *(Death(name) for name in NAMES if name not in {one.step for one in LONG}),
+    *LONG,
     Death("switch_traffic", 0.4),
     Death("retire", 0.7, is_old_one_stubborn=True),
 ]

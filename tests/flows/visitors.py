@@ -1,4 +1,4 @@
-"""Visitors of a site while something breaks: 50 requests a second, every failure counted."""
+"""Visitors of a site while something breaks, at a steady rate, every failure counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.flows.running_panel import RunningPanel
 from tests.load import Load, LoadGenerator, Outcome
 
-RATE = 25
+RATE = 15
 """Requests a second of each of the two generators: on kept connections, and on new ones."""
 
 
