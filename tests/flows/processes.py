@@ -20,6 +20,8 @@ PANEL_PROGRAMS = (
     "ssh",
     "family",
 )
+LOOK_SECONDS = 0.1
+"""Between two looks: each is work that the processes looked at do not get."""
 _MARKS = {
     "worker": ("worker.py", "dying_worker"),
     "web": ("app.processes.web",),
@@ -42,7 +44,7 @@ def wait_for(what: Callable[[], object], seconds: float = 30, why: str = "") -> 
     while time.monotonic() - started < seconds:
         if what():
             return time.monotonic() - started
-        time.sleep(0.05)
+        time.sleep(LOOK_SECONDS)
     raise AssertionError(why or f"not true within {seconds} s")
 
 

@@ -42,6 +42,7 @@ from app.processes.supervisor import ROOT, Supervisor
 from app.transactions import unit_of_work
 from tests.contracts.git_client import GitClient, make_ssh_key
 from tests.flows.processes import (
+    LOOK_SECONDS,
     PANEL_PROGRAMS,
     find_processes,
     is_of,
@@ -58,7 +59,7 @@ SHORT_TIMES = {
     "HEARTBEAT": "0.5",
     "DRAIN": "0.5",
     "STOP_GRACE": "2",
-    "SCHEDULER": "0.5",
+    "SCHEDULER": "1",
     "RECONCILE": "2",
     "CONNECT_TOTAL": "5",
     "ANSWER": "3",
@@ -66,7 +67,7 @@ SHORT_TIMES = {
     "ROUTE_EFFECTIVE": "25",
 }
 """Times the fault tests run with (lease 2 s), in seconds."""
-SELDOM = {"SCHEDULER": "1", "RECONCILE": "10"}
+SELDOM = {"RECONCILE": "10"}
 """For installations in which little is broken that these would have to mend: each is work."""
 STATIC_DOCKERFILE = "FROM moonbase/static:1\nCOPY public /site\nEXPOSE 80\n"
 
@@ -320,7 +321,7 @@ class RunningPanel:
                     db.session.remove()
                     return row
                 db.session.rollback()
-                time.sleep(0.08)  # each look is work that the panel's processes do not get
+                time.sleep(LOOK_SECONDS)
         raise AssertionError(f"deployment {uuid} did not end in {seconds} s\n{self.log(uuid)}")
 
     def log(self, uuid: str) -> str:

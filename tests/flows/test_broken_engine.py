@@ -53,34 +53,31 @@ def _site_on(engine: PrivateEngine, folder: Path, cache: Path, slug: str) -> Ite
         panel.stop()
 
 
+Broken = tuple[PacedSite, SmallEngine]
+
+
 @pytest.fixture(scope="module")
-def lasting(
-    package_cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[PacedSite, PrivateEngine]]:
+def lasting(package_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
     """A site on an engine with live-restore, as `make run` starts one."""
-    folder = tmp_path_factory.mktemp("lasting")
-    with (
-        PrivateEngine(live_restore=True) as engine,
-        _site_on(engine, folder, package_cache, "lasting") as site,
-    ):
-        yield site, engine
-
-
-@pytest.fixture(scope="module")
-def small(
-    package_cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[PacedSite, SmallEngine]]:
-    """A site on an engine without live-restore, on a small disk."""
     folder = tmp_path_factory.mktemp("small")
-    engine = SmallEngine()
+    engine = SmallEngine(live_restore=True)
     with engine, _site_on(engine, folder, package_cache, "small") as site:
         yield site, engine
 
 
+@pytest.fixture(scope="module")
+def small(lasting: Broken) -> Broken:
+    """The same from now on without live-restore."""
+    site, engine = lasting
+    engine.live_restore = False
+    PrivateEngine._configure(engine)
+    engine.restart()
+    wait_for(lambda: site.panel.get(site.slug).body == site.page, 60)
+    return site, engine
+
+
 @pytest.mark.parametrize("is_killed", [False, True], ids=["restarted", "killed"])
-def test_an_engine_with_live_restore(
-    lasting: tuple[PacedSite, PrivateEngine], is_killed: bool
-) -> None:
+def test_an_engine_with_live_restore(lasting: Broken, is_killed: bool) -> None:
     site, engine = lasting
     panel, before = site.panel, take_snapshot(site.panel)
     with visiting(panel, site.slug) as visitors:
@@ -105,9 +102,7 @@ def test_an_engine_with_live_restore(
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["restarted", "killed"])
-def test_an_engine_without_live_restore(
-    small: tuple[PacedSite, SmallEngine], is_killed: bool
-) -> None:
+def test_an_engine_without_live_restore(small: Broken, is_killed: bool) -> None:
     site, engine = small
     panel, before = site.panel, take_snapshot(site.panel)
     site.push(Pace(build=2))
@@ -129,7 +124,7 @@ def test_an_engine_without_live_restore(
 
 
 @pytest.mark.parametrize("where", ["a build step writes", "the image is stored"])
-def test_the_disk_of_the_engine_full(small: tuple[PacedSite, SmallEngine], where: str) -> None:
+def test_the_disk_of_the_engine_full(small: Broken, where: str) -> None:
     site, engine = small
     panel, before = site.panel, take_snapshot(site.panel)
     page, ballast = site.push(), engine.disk / "ballast"
