@@ -49,10 +49,17 @@ from app.routes.operations import seed_feed
 from app.seals import present_seal
 from app.services.servers import seed_servers
 from app.transactions import unit_of_work
-from tests.quick_panels import share_dialects, share_rules, share_statements, share_templates
+from tests.quick_panels import (
+    share_dialects,
+    share_matchers,
+    share_rules,
+    share_statements,
+    share_templates,
+)
 from tests.serving_engine import ServingEngine
 
 share_rules()
+share_matchers()
 share_dialects()
 
 NODE_TOKEN = "the token of the ingress node of the tests"

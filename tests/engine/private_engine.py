@@ -303,12 +303,11 @@ def _remove_traces(name: str, root: Path) -> None:
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for mount in reversed([m for m in mounts if m.startswith(f"{root}/")]):
         _run("umount", "-l", mount, check=False)
-    for controller in _CGROUPS.iterdir():
-        for folder in _folders_below(controller / name):
-            with contextlib.suppress(OSError):
+    while (groups := list(_CGROUPS.glob(f"*/{name}"))) and time.monotonic() < deadline:
+        for folder in (*(one for group in groups for one in _folders_below(group)), *groups):
+            with contextlib.suppress(OSError):  # what was killed may still be in it for a moment
                 folder.rmdir()
-        with contextlib.suppress(OSError):
-            (controller / name).rmdir()
+        time.sleep(0.02)
     _close_host(name, root)
     shutil.rmtree(root, ignore_errors=True)
 
