@@ -90,9 +90,8 @@ def _client(settings: Mapping[str, Any]) -> docker.APIClient:
     The SDK would ask `/version`, for which the engine starts two programs (`runc --version`,
     `docker-init --version`); every job is a process that connects anew.
     """
-    asker = docker.APIClient(version=DEFAULT_DOCKER_API_VERSION, timeout=ANSWER_SECONDS, **settings)
-    answer = asker.get(f"{asker.base_url}/_ping", timeout=ANSWER_SECONDS)
-    asker.close()
+    with docker.APIClient(version=DEFAULT_DOCKER_API_VERSION, **settings) as asker:
+        answer = asker.get(f"{asker.base_url}/_ping", timeout=ANSWER_SECONDS)
     spoken = answer.headers.get("Api-Version", "auto")
     return docker.APIClient(version=spoken, timeout=ANSWER_SECONDS, num_pools=_POOL, **settings)
 

@@ -1,5 +1,6 @@
 """Style sheets, scripts, icons: their addresses change with what is in them, so that a browser
-keeps one for a year and asks for none of them when a page is opened.
+keeps one for a year and asks for none of them when a page is opened. Only what a script imports by
+itself (js/log_view.js) has no such address, and is asked for each time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from flask import Flask, Response, current_app, request
 
 YEAR = 365 * 24 * 3600
-"""Seconds: as long as RFC 9111 lets anything be kept usefully."""
+"""Seconds: the most that RFC 2616, 14.21 had for what never expires; `immutable` is RFC 8246."""
 DIGITS = 12
 """Of the SHA-256, as `setup/frontend.mjs` writes them into the font's style sheet."""
 
@@ -25,7 +26,7 @@ def install_assets(app: Flask) -> None:
 
 def content_of(filename: str) -> str:
     """The first digits of the SHA-256 of a static file; empty when there is none."""
-    path = Path(current_app.static_folder or "", filename)
+    path = Path(f"{current_app.static_folder}/{filename}")
     try:
         changed = path.stat().st_mtime_ns  # edited while the panel runs: a page shows it at once
     except (OSError, ValueError):

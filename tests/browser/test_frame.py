@@ -98,6 +98,16 @@ def test_filters_stay_in_the_address(inside: Page, office: Office) -> None:
     expect(inside).to_have_url(re.compile("q=riverside"))
 
 
+def test_what_a_page_is_made_of_is_asked_for_once(inside: Page, office: Office) -> None:
+    panel, agency = office
+    go_to(inside, f"{panel.url}/applications/")
+    go_to(inside, f"{panel.url}/applications/{agency.slug}/")
+    fetched = "one => [new URL(one.name).pathname, one.transferSize]"
+    found = inside.evaluate(f"performance.getEntriesByType('resource').map({fetched})")
+    assert len(found) > 6
+    assert [name for name, size in found if size] == []  # nothing by the network, nothing asked
+
+
 def test_every_icon_named_is_in_the_sprite() -> None:
     texts = [path.read_text() for path in (ROOT / "templates").rglob("*.html")]
     named = {name for text in texts for name in ICON_CALL.findall(text)}

@@ -28,6 +28,8 @@ import docker
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
+from app.adapters.docker_api import DockerConnection
+
 _counter = itertools.count()
 _LINKS = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598: for links nobody else routes
 _STATE = "moonbase-engine-"
@@ -115,9 +117,7 @@ class PrivateEngine:
 
     @functools.cached_property
     def _version(self) -> str:
-        """Asked once: for each answer the engine starts two programs."""
-        api = docker.APIClient(base_url=self.socket, version="auto", timeout=60)
-        return str(api.api_version)
+        return str(DockerConnection(self.socket).api().api_version)
 
     def start(self) -> None:
         """Start the daemon and wait until it answers; `RuntimeError` with its log after 30 s."""

@@ -68,7 +68,7 @@ SHORT_TIMES = {
 }
 """Times the fault tests run with (lease 2 s), in seconds."""
 SELDOM = {"RECONCILE": "10"}
-"""For installations in which little is broken that these would have to mend: each is work."""
+"""For installations in which little is broken that it would have to mend: each round is work."""
 STATIC_DOCKERFILE = "FROM moonbase/static:1\nCOPY public /site\nEXPOSE 80\n"
 
 

@@ -42,6 +42,12 @@ class SmallEngine(PrivateEngine):
         mount_small_disk(self._root / "disk.img", self.disk)
         super()._configure()
 
+    def forget_containers(self) -> None:
+        """From now on be one without live-restore, whose containers end with it."""
+        self.live_restore = False
+        super()._configure()
+        self.restart()
+
 
 @contextmanager
 def _site_on(engine: PrivateEngine, folder: Path, cache: Path, slug: str) -> Iterator[PacedSite]:
@@ -69,9 +75,7 @@ def lasting(package_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def small(lasting: Broken) -> Broken:
     """The same from now on without live-restore."""
     site, engine = lasting
-    engine.live_restore = False
-    PrivateEngine._configure(engine)
-    engine.restart()
+    engine.forget_containers()
     wait_for(lambda: site.panel.get(site.slug).body == site.page, 60)
     return site, engine
 

@@ -203,12 +203,8 @@ def test_the_original_is_destroyed_and_comes_back_elsewhere(make: Make, tmp_path
     after = rows_of(new)
     assert {name for name in rows if rows[name] != after[name]} == {"audit_lines"}
     assert done(run(new, "audit", "verify"))
+    require_secrets_open(new)
     with new.reading():
-        assert SECRET in db.session.scalars(db.select(Variable.value)).all()
-        assert (
-            db.session.scalars(db.select(ServiceServer).filter_by(name="Ours")).one().secret.open()
-            == SEALED
-        )
         assert load_feed().version > version + 1000  # ingress nodes take the routes of now
         assert new.store.resolve(load_repository(application().id).uuid, "main") == tip
     require_people_come_in(new, session)
@@ -217,6 +213,13 @@ def test_the_original_is_destroyed_and_comes_back_elsewhere(make: Make, tmp_path
         create_access_token(user_of(ALICE), "another", None)
     # Images are not in a backup: the same commit is built again.
     site_again(new)
+
+
+def require_secrets_open(panel: Panel) -> None:
+    with panel.reading():
+        assert SECRET in db.session.scalars(db.select(Variable.value)).all()
+        ours = db.session.scalars(db.select(ServiceServer).filter_by(name="Ours")).one()
+        assert ours.secret.open() == SEALED
 
 
 def require_people_come_in(panel: Panel, session: Cookie | None) -> None:
