@@ -22,7 +22,7 @@ pytest_plugins = ["tests.distribution", "tests.engine.fixtures", "tests.house.po
 
 # Two shared cores: a slow moment is no flaw of the code. The same examples in each run, so that a
 # failure is the change's and not the day's.
-hypothesis_settings.register_profile("house", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("house", deadline=None, derandomize=True, max_examples=60)
 hypothesis_settings.load_profile("house")
 gc.disable()  # while tests are collected: nothing of it goes
 

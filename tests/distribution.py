@@ -13,8 +13,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 GROUPS = (
     (
-        "an installation in which things are broken",
+        "an engine, and an installation in which things are broken",
         (
+            "tests/engine/",
             "tests/flows/test_broken_engine.py",
             "tests/flows/test_dying_worker.py",
             "tests/flows/test_halted_and_cancelled.py",
@@ -24,7 +25,17 @@ GROUPS = (
             "tests/flows/test_trash.py",
         ),
     ),
-    ("an installation", ("tests/flows/",)),
+    (
+        "another engine, and an installation",
+        (
+            "tests/flows/",
+            "tests/contracts/test_engine",
+            "tests/contracts/test_image_builder.py",
+            "tests/contracts/test_sandbox",
+            "tests/house/test_accounts.py",
+            "tests/workers/test_real_engine.py",
+        ),
+    ),
     (
         "database servers and object stores",
         (

@@ -28,7 +28,7 @@ from tests.contracts.test_git_store import processes_in
 
 KEY = "6c0d6b52-2a0b-4a55-8c71-d7d6d2b0c3aa"
 LIMIT = 4 * 1024 * 1024
-BIG = 32 * 1024 * 1024
+BIG = 16 * 1024 * 1024
 
 
 @dataclass

@@ -28,7 +28,7 @@ from tests.contracts.test_git_store import processes_in
 
 KEY = "d1a5a1f0-54a8-4c38-8f0c-0b1f6a3f7a11"
 LIMIT = 4 * 1024 * 1024
-BIG = 32 * 1024 * 1024
+BIG = 16 * 1024 * 1024
 
 
 @dataclass

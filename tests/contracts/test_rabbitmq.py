@@ -150,15 +150,6 @@ def test_killed_it_comes_back_with_its_virtual_hosts(broker: Broker) -> None:
     assert not any(secret in recorded for secret in (broker.server.secret, facts["password"]))
 
 
-def test_stopped_it_keeps_messages(broker: Broker) -> None:
-    """Killed it does, too, but not every time: docs/services.md says how often it was seen."""
-    facts = broker.case.provision(rows=5)
-    broker.backend.stop(broker.server)
-    broker.backend.start(broker.server)
-    there = [f"naïve ☃ {row}".encode() for row in range(5)]
-    wait_until(lambda: broker.case.read(facts) == there, 10)
-
-
 def test_an_administrators_server_is_used_by_its_management_api(broker: Broker) -> None:
     def at(password: str, query: str = "", port: int = 15672) -> Server:
         url = f"http://{ADMINISTRATOR}:{quote(password)}@{broker.address}:{port}/{query}"

@@ -140,6 +140,8 @@ def test_what_is_deprovisioned_is_gone(service: ServiceCase) -> None:
 
 
 def test_a_server_that_is_down_is_a_sentence(service: ServiceCase) -> None:
+    """And comes back with its data: a broker with its messages, too, if it was stopped in order.
+    Killed it does not every time: docs/services.md says how often it was seen."""
     facts = service.provision(rows=2)
     before = service.read(facts)
     service.backend.stop(service.server)

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -23,15 +24,21 @@ Server = Callable[[Callable[[socket.socket], object]], int]
 def server() -> Iterator[Server]:
     """Starts a server that hands each connection with a request in it to a function."""
     sockets: list[socket.socket] = []
+    threads: list[threading.Thread] = []
 
     def start(answer: Callable[[socket.socket], object]) -> int:
-        listening = socket.create_server(("127.0.0.1", 0))
-        sockets.append(listening)
-        threading.Thread(target=_accept, args=(listening, answer), daemon=True).start()
-        port: int = listening.getsockname()[1]
+        sockets.append(socket.create_server(("127.0.0.1", 0)))
+        threads.append(threading.Thread(target=_accept, args=(sockets[-1], answer), daemon=True))
+        threads[-1].start()
+        port: int = sockets[-1].getsockname()[1]
         return port
 
     yield start
+    for listening in sockets:
+        listening.shutdown(socket.SHUT_RDWR)
+    # Closed only when nobody accepts on it any more: its number is the next one's.
+    for thread in threads:
+        thread.join(10)
     for listening in sockets:
         listening.close()
 
@@ -40,12 +47,11 @@ def _accept(listening: socket.socket, answer: Callable[[socket.socket], object])
     while True:
         try:
             connection, _ = listening.accept()
-            with connection:
-                if connection.recv(4096):
-                    answer(connection)
         except OSError:
-            if listening.fileno() < 0:
-                return
+            return
+        with connection, suppress(OSError):
+            if connection.recv(4096):
+                answer(connection)
 
 
 def check(port: int, has_ended: bool = False, cancelled: bool = False) -> Health:

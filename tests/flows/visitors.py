@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.flows.running_panel import RunningPanel
 from tests.load import Load, LoadGenerator, Outcome
 
-RATE = 15
+RATE = 10
 """Requests a second of each of the two generators: on kept connections, and on new ones."""
 
 

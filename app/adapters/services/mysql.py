@@ -148,7 +148,8 @@ class MySQL(Hosted):
     def _login(self, server: Server) -> Login:
         if not server.is_embedded:
             return Login.from_url(server.secret)
-        return Login(self._embedded.address(server), PORT, ADMINISTRATOR, server.secret)
+        address = self._embedded.address(server)
+        return Login(address, PORT, ADMINISTRATOR, server.secret, has_tls=False)
 
     def _sites_login(self, server: Server, facts: Facts) -> Login:
         return replace(self._login(server), user=facts["user"], password=facts["password"])
