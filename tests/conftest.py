@@ -16,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 
 from app.config import Settings
 from app.installation import Adapters
+from tests.memory import folder_in_memory
 from tests.panel import Panel, Person, copy_panel, make_template
 
 pytest_plugins = ["tests.distribution", "tests.engine.fixtures", "tests.house.postgresql"]
@@ -27,19 +28,12 @@ hypothesis_settings.load_profile("house")
 gc.disable()  # while tests are collected: nothing of it goes
 
 
-MEMORY = Path("/dev/shm")
-ROOM = 8 * 1024**3
-"""Bytes: more than twice of what the folders of a whole run hold."""
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the folders of tests in memory where there is enough: writing to a disk what nobody
-    reads again took an eighth of the processor time."""
-    if config.option.basetemp or hasattr(config, "workerinput") or not MEMORY.is_dir():
-        return
-    if shutil.disk_usage(MEMORY).free >= ROOM:
-        folder = tempfile.mkdtemp(prefix="moonbase-tests-", dir=MEMORY)
+    """Keep the folders of tests in memory where there is enough."""
+    memory = folder_in_memory()
+    if memory and not config.option.basetemp and not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="moonbase-tests-", dir=memory)
         config.option.basetemp = folder
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def test_finished_trees_are_kept_where_there_is_a_folder_for_them(
         assert api.inspect_image(image)["Size"] == size
 
 
-def test_making_again_takes_no_time(
+def test_nothing_is_made_again(
     private_engine: PrivateEngine,
     static_base_image: str,
     python_base_image: str,
@@ -77,9 +76,7 @@ def test_making_again_takes_no_time(
 ) -> None:
     command = [sys.executable, "-m", "base_images", "static", "python"]
     command += ["--engine", private_engine.socket, "--cache", str(package_cache)]
-    began = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert time.monotonic() - began < 1.5  # 0.3 s measured; the machine may be busy
     assert done.stdout.splitlines() == [
         f"{static_base_image} is up to date.",
         f"{python_base_image} is up to date.",

@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.memory import folder_in_memory
 from tests.panel import Panel, build_schema, make_settings, settle_people
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
@@ -47,7 +48,8 @@ def postgresql_server() -> Iterator[int]:
     if os.geteuid() != 0 or not (PROGRAMS / "postgres").exists():
         pytest.skip("needs root and Debian's postgresql-15")
     # Not pytest's own directory: each run closes that for everybody but root.
-    with tempfile.TemporaryDirectory(prefix="moonbase-postgresql-") as folder:
+    where = folder_in_memory()
+    with tempfile.TemporaryDirectory(prefix="moonbase-postgresql-", dir=where) as folder:
         shutil.chown(folder, OWNER, OWNER)
         yield from _serve(Path(folder))
 
