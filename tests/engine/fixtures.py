@@ -30,7 +30,7 @@ def private_engine() -> Iterator[PrivateEngine]:
     """An engine of our own; tests share it and name what they make after themselves."""
     if reason := why_not_here():
         pytest.skip(reason)
-    with PrivateEngine() as engine:
+    with PrivateEngine(in_memory=True) as engine:
         yield engine
 
 

@@ -29,10 +29,12 @@ from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
 from app.adapters.docker_api import DockerConnection
+from tests.memory import MEMORY, folder_in_memory
 
 _counter = itertools.count()
 _LINKS = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598: for links nobody else routes
 _STATE = "moonbase-engine-"
+_PLACES = (Path(tempfile.gettempdir()), MEMORY)
 _CGROUPS = Path("/sys/fs/cgroup")
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 # The state of the host's forwarding is shared by all runs, so one lock orders their changes.
@@ -66,13 +68,18 @@ class PrivateEngine:
     """A context manager: an engine that answers on `.socket` while it is open.
 
     `pool` is where test networks take their subnets from; the host reaches every container
-    address in it. Without one, the first free /16 from 10.214.0.0 on is claimed.
+    address in it. Without one, the first free /16 from 10.214.0.0 on is claimed. Its images and
+    containers lie on the disk, or `in_memory` where there is enough: of what such tests take of
+    the kernel that is a third.
     """
 
     build_network = "moonbase-test-build"
 
-    def __init__(self, live_restore: bool = False, pool: str | None = None) -> None:
+    def __init__(
+        self, live_restore: bool = False, pool: str | None = None, in_memory: bool = False
+    ) -> None:
         self.live_restore = live_restore
+        self._place = (folder_in_memory() if in_memory else None) or _PLACES[0]
         self._wanted_pool = pool
         self.pool = pool or ""
         self.name = f"mb{os.getpid()}x{next(_counter)}"
@@ -92,7 +99,7 @@ class PrivateEngine:
 
     def __enter__(self) -> PrivateEngine:
         sweep_abandoned()
-        self._root = Path(tempfile.mkdtemp(prefix=f"{_STATE}{self.name}-"))
+        self._root = Path(tempfile.mkdtemp(prefix=f"{_STATE}{self.name}-", dir=self._place))
         try:
             self._connect_networks()
             self._configure()
@@ -259,9 +266,14 @@ class PrivateEngine:
             time.sleep(0.02)
 
 
+def state_folders(name: str = "mb") -> list[Path]:
+    """Of all engines there are, or of those whose name begins so."""
+    return [root for place in _PLACES for root in place.glob(f"{_STATE}{name}*")]
+
+
 def sweep_abandoned() -> None:
     """Remove what runs that were killed left behind: those whose pid no longer lives."""
-    for root in Path(tempfile.gettempdir()).glob(f"{_STATE}mb*"):
+    for root in state_folders():
         match = re.match(r"(mb(\d+)x\d+)-", root.name.removeprefix(_STATE))
         if match and not Path(f"/proc/{match[2]}").exists():
             _remove_traces(match[1], root)
@@ -331,7 +343,7 @@ def _close_host(name: str, root: Path) -> None:
     with _locked():
         if not (root / "set-forwarding").exists():
             return
-        heirs = [r for r in root.parent.glob(f"{_STATE}mb*") if r != root]
+        heirs = [other for other in state_folders() if other != root]
         if heirs:  # forwarding is still in use: the last one to leave turns it off
             (heirs[0] / "set-forwarding").touch()
         else:

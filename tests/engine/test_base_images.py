@@ -50,7 +50,7 @@ def test_finished_trees_are_kept_where_there_is_a_folder_for_them(
     package_cache: Path, tmp_path: Path
 ) -> None:
     # An engine of its own: others would miss the image meanwhile.
-    with PrivateEngine() as engine:
+    with PrivateEngine(in_memory=True) as engine:
         api, trees = engine.client().api, tmp_path / TREES
         image = ensure(["static"], api, package_cache)["static"]
         size = api.inspect_image(image)["Size"]

@@ -37,7 +37,7 @@ OWN_GROUPS = f"moonbase-build-{os.getpid()}-*"  # other builds may run beside
 @pytest.fixture(scope="module")
 def private_engine() -> Iterator[PrivateEngine]:
     """Not the one all tests share: everything that is on it is counted here."""
-    with PrivateEngine() as engine:
+    with PrivateEngine(in_memory=True) as engine:
         yield engine
 
 

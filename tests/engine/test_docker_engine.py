@@ -220,7 +220,7 @@ def test_networks_reach_no_neighbour_by_default(case: EngineCase) -> None:
 def test_containers_outlive_the_engine(package_cache: Path) -> None:
     if reason := why_not_here():
         pytest.skip(reason)
-    with PrivateEngine(live_restore=True) as private:
+    with PrivateEngine(live_restore=True, in_memory=True) as private:
         image = ensure(["static"], private.client().api, package_cache)["static"]
         case = EngineCase(DockerEngine(private.socket), image, private.pool, None)
         case.engine.ensure_network(NetworkSpec(case.network, case.subnet, case.labels))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.private_engine import PrivateEngine, processes, why_not_here
+from tests.engine.private_engine import PrivateEngine, processes, state_folders, why_not_here
 
 pytestmark = pytest.mark.skipif(why_not_here() is not None, reason=str(why_not_here()))
 
@@ -24,13 +24,13 @@ def traces(name: str) -> str:
     said = [subprocess.run(c, capture_output=True, text=True, check=True).stdout for c in commands]
     command_lines = [line for _, line in processes()]
     cgroups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/{name}")]
-    folders = [str(path) for path in Path("/tmp").glob(f"moonbase-engine-{name}-*")]
+    folders = [str(path) for path in state_folders(f"{name}-")]
     lines = [*"\n".join(said).splitlines(), *command_lines, *cgroups, *folders]
     return "\n".join(line for line in lines if name in line)
 
 
 def test_two_engines_run_beside_each_other_and_go_without_a_trace() -> None:
-    with PrivateEngine() as one, PrivateEngine() as two:
+    with PrivateEngine() as one, PrivateEngine(in_memory=True) as two:
         assert one.pool != two.pool
         assert one.socket != two.socket
         for engine in (one, two):

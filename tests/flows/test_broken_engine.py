@@ -66,7 +66,7 @@ Broken = tuple[PacedSite, SmallEngine]
 def lasting(package_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
     """A site on an engine with live-restore, as `make run` starts one."""
     folder = tmp_path_factory.mktemp("small")
-    engine = SmallEngine(live_restore=True)
+    engine = SmallEngine(live_restore=True, in_memory=True)
     with engine, _site_on(engine, folder, package_cache, "small") as site:
         yield site, engine
 
