@@ -245,6 +245,7 @@ class PrivateEngine:
 
     def _open_host(self, device: str) -> None:
         with _locked():
+            (self._root / "needs-forwarding").touch()
             if _FORWARDING.read_text().strip() == "0":
                 (self._root / "set-forwarding").touch()
                 _FORWARDING.write_text("1")
@@ -352,9 +353,10 @@ def _close_host(name: str, root: Path) -> None:
     _run("ip", "link", "del", f"{name}h", check=False)
     _run("ip", "netns", "del", name, check=False)
     with _locked():
+        (root / "needs-forwarding").unlink(missing_ok=True)
         if not (root / "set-forwarding").exists():
             return
-        heirs = [other for other in state_folders() if other != root]
+        heirs = [other for other in state_folders() if (other / "needs-forwarding").exists()]
         if heirs:  # forwarding is still in use: the last one to leave turns it off
             (heirs[0] / "set-forwarding").touch()
         else:
