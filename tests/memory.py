@@ -11,8 +11,8 @@ ROOM = 8 * 1024**3
 
 
 def folder_in_memory() -> Path | None:
-    """A folder that is kept in memory, where there is enough: writing all of it to a disk takes a
-    fifth of the processor time of a run. None elsewhere."""
+    """A folder that is kept in memory, where there is enough: on a disk, tests that use PostgreSQL
+    or an engine take an eighth to a fifth more processor time. None elsewhere."""
     if not MEMORY.is_dir():
         return None
     lines = Path("/proc/meminfo").read_text().splitlines()
