@@ -26,6 +26,10 @@ CHROMIUM: dict[str, Any] = {
 PASSING = ("ERR_NETWORK_CHANGED", "ERR_ABORTED", "interrupted by another navigation")
 
 
+INSIDE = ("/applications/", "/sites/")
+"""Where people come out who have signed in."""
+
+
 def go_to(page: Page, address: str, tries: int = 5) -> Response:
     """Open a page. The browser gives up when the machine's networks change, as they do while other
     tests start engines and containers, and when the present page just then loads itself anew, as
@@ -40,13 +44,18 @@ def go_to(page: Page, address: str, tries: int = 5) -> Response:
     return answer
 
 
-def sign_in(page: Page, panel: Panel, email: str) -> None:
-    """Through the form, as everybody."""
+def sign_in(page: Page, panel: Panel, email: str, tries: int = 5) -> None:
+    """Through the form, as everybody; again when the browser gave up, as in `go_to`."""
     go_to(page, f"{panel.url}/account/sign-in/")
+    if page.url.endswith(INSIDE):
+        return
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(lambda url: url.endswith(("/applications/", "/sites/")))
+    page.wait_for_url(lambda url: url.endswith(INSIDE) or url.startswith("chrome-error:"))
+    if not page.url.endswith(INSIDE):
+        assert tries > 1, "the browser gave up again and again"
+        sign_in(page, panel, email, tries - 1)
 
 
 def listen(page: Page, heard: list[str]) -> None:
