@@ -178,7 +178,7 @@ def test_workers_killed_at_each_stage_of_a_deletion(fault_panel: RunningPanel) -
         plan.write_text(f"deletion-{number} 0")
         if number == 0:
             act(panel, slug, "delete")
-        wait_for(lambda: not plan.exists(), 20, f"no worker came to stage {number}")
+        wait_for(lambda: not plan.exists(), 60, f"no worker came to stage {number}")
     wait_for(lambda: traces_left(panel, trace) == [], 30, "nobody has finished it")
     path = panel.settings.database_url.removeprefix("sqlite:///")
     connection = sqlite3.connect(path, timeout=2, isolation_level=None)
