@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Error, Page, Response
 
-from tests.browser.panel import PASSWORD, Panel
+from tests.browser.panel import PASSWORD
 
 CHROMIUM: dict[str, Any] = {
     # The shell starts without a desktop's browser around the page, with a fifth less work.
@@ -24,8 +24,6 @@ CHROMIUM: dict[str, Any] = {
 
 
 PASSING = ("ERR_NETWORK_CHANGED", "ERR_ABORTED", "interrupted by another navigation")
-
-
 INSIDE = ("/applications/", "/sites/")
 """Where people come out who have signed in."""
 
@@ -44,18 +42,19 @@ def go_to(page: Page, address: str, tries: int = 5) -> Response:
     return answer
 
 
-def sign_in(page: Page, panel: Panel, email: str, tries: int = 5) -> None:
-    """Through the form, as everybody; again when the browser gave up, as in `go_to`."""
-    go_to(page, f"{panel.url}/account/sign-in/")
+def sign_in(page: Page, url: str, email: str, tries: int = 5) -> None:
+    """Through the form of the panel at `url`, as everybody; again when the browser gave up, as in
+    `go_to`."""
+    go_to(page, f"{url}/account/sign-in/")
     if page.url.endswith(INSIDE):
         return
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(lambda url: url.endswith(INSIDE) or url.startswith("chrome-error:"))
+    page.wait_for_url(lambda seen: seen.endswith(INSIDE) or seen.startswith("chrome-error:"))
     if not page.url.endswith(INSIDE):
         assert tries > 1, "the browser gave up again and again"
-        sign_in(page, panel, email, tries - 1)
+        sign_in(page, url, email, tries - 1)
 
 
 def listen(page: Page, heard: list[str]) -> None:

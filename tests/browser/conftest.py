@@ -49,7 +49,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 def signed_in(browser: Browser, office: Office) -> StorageState:
     """The cookies of the agency's owner: signing in once is enough."""
     with browser.new_context() as context:
-        sign_in(context.new_page(), office[0], office[1].email)
+        sign_in(context.new_page(), office[0].url, office[1].email)
         return context.storage_state()
 
 

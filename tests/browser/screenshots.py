@@ -39,17 +39,17 @@ def take_pictures(folder: Path, wanted: list[str]) -> None:
                 camera = Camera(page, panel, folder, look, wanted)
                 for name, path in SIGNED_OUT.items():
                     camera.take(name, path)
-                sign_in(page, panel, EMAIL)
+                sign_in(page, panel.url, EMAIL)
                 for name, path in signed_in_pages(agency).items():
                     camera.take(name, path)
                 take_moments(camera)
                 page.context.clear_cookies()
-                sign_in(page, panel, EDITOR)
+                sign_in(page, panel.url, EDITOR)
                 for name, path in editors_pages(agency).items():
                     camera.take(name, path)
                 take_forms(camera)
                 page.context.clear_cookies()
-                sign_in(page, panel, EMAIL)
+                sign_in(page, panel.url, EMAIL)
                 take_variables(camera)
             browser.close()
 

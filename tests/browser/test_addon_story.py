@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, Page, expect
 from app.deployments.models import Deployment
 from app.deployments.queries import find_current
 from app.extensions import db
-from tests.browser.browsing import go_to
+from tests.browser.browsing import go_to, sign_in
 from tests.browser.test_every_page import findings_of_axe
 from tests.deployments import site as deploying
-from tests.panel import ALICE, DORA, EVE, PASSWORD, Panel, Person, copy_panel, environment
+from tests.panel import ALICE, DORA, EVE, Panel, Person, copy_panel, environment
 from tests.publishing import sample
 
 Shop = tuple[Panel, str]
@@ -33,11 +33,7 @@ def shop(panel_template: Path, tmp_path: Path) -> Iterator[Shop]:
 
 
 def enter(page: Page, shop: Shop, person: Person) -> None:
-    go_to(page, f"{shop[1]}/account/sign-in/")
-    page.get_by_label("E-mail").fill(person.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(lambda url: url.endswith(("/applications/", "/sites/")))
+    sign_in(page, shop[1], person.email)
 
 
 def run_newest(panel: Panel) -> None:

@@ -90,12 +90,12 @@ def seen(browser: Browser, office: Office) -> Iterator[Seen]:
         for name, path in SIGNED_OUT.items():
             look_at(page, panel.url + path, name, seen)
         page.set_viewport_size(DESKTOP)
-        sign_in(page, panel, agency.email)
+        sign_in(page, panel.url, agency.email)
         for name, path in signed_in_pages(agency).items():
             look_at(page, panel.url + path, name, seen)
         context.clear_cookies()
         page.set_viewport_size(DESKTOP)
-        sign_in(page, panel, EDITOR)
+        sign_in(page, panel.url, EDITOR)
         for name, path in editors_pages(agency).items():
             look_at(page, panel.url + path, name, seen)
         yield seen

@@ -68,7 +68,7 @@ def test_a_command_is_copied(browser: Browser, panel: Panel) -> None:
     panel.add_person("alice@example.com", "Alice")
     with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
         page = context.new_page()
-        sign_in(page, panel, "alice@example.com")
+        sign_in(page, panel.url, "alice@example.com")
         go_to(page, f"{panel.url}/account/ssh-keys/")
         page.get_by_role("button", name="Copy ssh-keygen -t ed25519").click()
         expect(page.locator("[data-copy-label]").first).to_have_text("Copied")
@@ -114,7 +114,7 @@ def test_it_works_without_scripts(browser: Browser, panel: Panel) -> None:
     panel.add_person("alice@example.com", "Alice")
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
-        sign_in(page, panel, "alice@example.com")
+        sign_in(page, panel.url, "alice@example.com")
         page.get_by_role("link", name="Create your first application").click()
         page.get_by_label("Name", exact=True).fill("Demo")
         page.get_by_label("Address name").fill("demo")

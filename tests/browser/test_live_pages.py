@@ -34,7 +34,7 @@ def site(panel: Panel, page: Page) -> Panel:
         wanted = NewApplication("Demo", "demo", Starter.STATIC)
         organisation = list_organisations(alice)[0]
         create_application(wanted, organisation, alice, here.adapters.repositories, here.settings)
-    sign_in(page, panel, EMAIL)
+    sign_in(page, panel.url, EMAIL)
     return panel
 
 

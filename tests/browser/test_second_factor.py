@@ -22,7 +22,7 @@ EMAIL = "alice@example.com"
 def alice(page: Page, panel: Panel) -> Page:
     """Alice's browser, at her second factor."""
     panel.add_person(EMAIL, "Alice")
-    sign_in(page, panel, EMAIL)
+    sign_in(page, panel.url, EMAIL)
     go_to(page, f"{panel.url}/account/second-factor/")
     return page
 
