@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,17 +70,24 @@ class nothing_left:  # noqa: N801 - reads as what it says
 
     @staticmethod
     def _seen() -> tuple[list[str], ...]:
-        links = [file for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
-        files = sorted(str(link.readlink()) for link in links if link.is_symlink())
-        files = [file for file in files if file.startswith(("pipe:", "/memfd:", "anon_"))]
+        links = sorted(_of_each(Path("/proc/self/fd"), lambda link: str(link.readlink())))
+        files = [file for file in links if file.startswith(("pipe:", "/memfd:", "anon_"))]
         own = f"moonbase-sandbox-{os.getpid()}-*"
         root = Path("/sys/fs/cgroup")
         groups = [str(path) for path in (*root.glob(own), *root.glob(f"*/{own}"))]
-        tasks = Path("/proc/self/task").iterdir()
-        children = sorted(pid for task in tasks for pid in (task / "children").read_text().split())
+        tasks = _of_each(Path("/proc/self/task"), lambda task: (task / "children").read_text())
+        children = sorted(pid for text in tasks for pid in text.split())
         table = Path("/proc/self/mountinfo").read_text().splitlines()
         mounts = [line for line in table if "/panel" in line or "/newroot" in line]
         return groups, children, mounts, files
+
+
+def _of_each(folder: Path, read: Callable[[Path], str]) -> Iterator[str]:
+    """What is read of each entry of a folder of the kernel's; a thread or a file that is gone by
+    then has nothing to say."""
+    for entry in folder.iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield read(entry)
 
 
 def describe(sandbox: Sandbox, source: str, kind: str = "aldryn") -> Mapping[str, Any]:
