@@ -349,3 +349,42 @@ def test_what_may_be_of_a_build_that_runs_is_not_swept(
     running.write_text(json.dumps(made | {"bases": ["another"]}))
     case.builder.sweep(journal, [running])
     assert everything(api) == before
+
+
+def test_all_that_an_unheard_of_build_has_made_is_swept(
+    case: BuilderCase, api: docker.APIClient, tmp_path: Path
+) -> None:
+    """Its client was halted: the engine went on, one image on top of the other."""
+    journal = tmp_path / "cut-off"
+    base = api.inspect_image(case.base)["Id"].removeprefix("sha256:")[:12]
+    made = {"network": "n", "began": time.time(), "bases": [base], "containers": [], "images": []}
+    journal.write_text(json.dumps(made))
+    text = f"FROM {case.base}\nCOPY a /a\nRUN echo one >/one\nENV ONE=1\n"
+    before = everything(api)
+    packed = context(Dockerfile=text, a="a")
+    list(api.build(fileobj=packed, custom_context=True, nocache=True, rm=True))
+    assert len(dangling(api)) == 1
+    case.builder.sweep(journal, [])
+    assert everything(api) == before
+
+
+def test_what_lost_the_image_it_was_made_from_is_swept(
+    case: BuilderCase, api: docker.APIClient, tmp_path: Path
+) -> None:
+    """A sweep removed that one just as the engine made another of the last container."""
+    journal = tmp_path / "cut-off"
+    before = everything(api)
+    container = api.create_container(case.base, ["sleep", "1"])["Id"]
+    orphan = api.commit(container)["Id"]
+    packed = b"".join(api.get_image(orphan))  # what an archive does not say is its parent
+    api.remove_image(orphan)
+    api.load_image(packed)
+    assert api.inspect_image(orphan)["Parent"] == ""
+    made = {"network": "n", "began": time.time() - 5, "bases": ["0123456789ab"], "images": []}
+    journal.write_text(json.dumps(made | {"containers": ["ba9876543210"]}))
+    case.builder.sweep(journal, [])
+    assert orphan in dangling(api)
+    api.remove_container(container)
+    journal.write_text(json.dumps(made | {"containers": [container[:12]]}))
+    case.builder.sweep(journal, [])
+    assert everything(api) == before

@@ -65,6 +65,8 @@ def test_a_halted_worker_writes_nothing_when_it_goes_on(
         site.deploy()
         if step != "build_image":  # what the engine made and nobody has read of is swept later on
             require_no_leftovers(panel, before)
+        # The engine does not know that its client is halted, and goes on to the instruction's end.
+        wait_for(lambda: not _sleepers(panel, "sleep 4"), 20, "the build sleeps on")
         rows, log, containers = _rows(panel), panel.log(uuid), panel.containers()
         _go_on(halted)
         until = time.monotonic() + STILL_SECONDS

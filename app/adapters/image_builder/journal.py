@@ -18,6 +18,7 @@ from docker.errors import NotFound as NoSuchObject
 
 from app.adapters.cgroups import BUILDS
 from app.adapters.docker_api import DockerConnection, engine_errors
+from app.adapters.engine.answers import moment
 from app.adapters.image_builder.progress import Progress
 
 _SETTLED_SECONDS = 60.0
@@ -90,20 +91,39 @@ def sweep(connection: DockerConnection, path: Path, others: Sequence[Path] | Non
 
 
 def _unheard_of(connection: DockerConnection, made: Mapping[str, Any]) -> list[str]:
-    """Ids of what was made since this build began and nobody has named: untagged, on top of its
-    own images, or by a COPY or ADD on top of one of its bases."""
+    """Ids of what was made since this build began and nobody has named, the latest first."""
     if "began" not in made:  # by an older Moonbase
         return []
     api = connection.api()
-    found = []
-    for image in api.images(filters={"dangling": True}):
-        if image["Created"] < int(made["began"]) - 1:
-            continue
-        if _is_one_of(image["ParentId"], made["images"]) or (
-            _is_one_of(image["ParentId"], made["bases"]) and _is_copied(api, image["Id"])
-        ):
-            found.append(image["Id"])
-    return found
+    heads = api.images(filters={"dangling": True})
+    return [image for head in heads for image in _line_of(api, head["Id"], made)]
+
+
+def _line_of(api: APIClient, image: str, made: Mapping[str, Any]) -> list[str]:
+    """`image` and those below it down to what surely is of this build; none if nothing is."""
+    line: list[str] = []
+    with suppress(NoSuchObject):
+        while image:
+            found = api.inspect_image(image)  # type: ignore[no-untyped-call]
+            if found["RepoTags"] or moment(found["Created"]).timestamp() < made["began"] - 1:
+                return []  # somebody else's, as is all that stands on it
+            line.append(image)
+            if _is_of(found, made):
+                return line
+            image = found["Parent"]
+    return []
+
+
+def _is_of(found: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    """Whether an image is one the build has named, or was made by a COPY or ADD on one of its bases
+    or of one of its containers: a parent that is swept at that moment is not noted."""
+    command: list[str] = found["ContainerConfig"]["Cmd"] or [""]
+    is_copied = command[-1].startswith(("#(nop) COPY ", "#(nop) ADD "))
+    return (
+        _is_one_of(found["Id"], made["images"])
+        or (is_copied and _is_one_of(found["Parent"], made["bases"]))
+        or _is_one_of(found["Container"], made["containers"])
+    )
 
 
 def _may_share(path: Path, bases: list[str]) -> bool:
@@ -115,16 +135,8 @@ def _may_share(path: Path, bases: list[str]) -> bool:
     return not made["bases"] or not set(bases).isdisjoint(made["bases"])
 
 
-def _is_copied(api: APIClient, image: str) -> bool:
-    with suppress(NoSuchObject):
-        found = api.inspect_image(image)  # type: ignore[no-untyped-call]
-        command: list[str] = found["ContainerConfig"]["Cmd"] or [""]
-        return command[-1].startswith(("#(nop) COPY ", "#(nop) ADD "))
-    return False
-
-
-def _is_one_of(image: str, short_ids: list[str]) -> bool:
-    return image.removeprefix("sha256:").startswith(tuple(short_ids))
+def _is_one_of(name: str, short_ids: list[str]) -> bool:
+    return name.removeprefix("sha256:").startswith(tuple(short_ids))
 
 
 def _remove_container(connection: DockerConnection, container: str, network: str) -> None:
