@@ -10,6 +10,7 @@ import pytest
 
 from tests.contracts.outbound_fixtures import NameServer
 from tests.engine.private_engine import PrivateEngine
+from tests.flows.deaths import VARIABLE
 from tests.flows.paced_site import PacedSite
 from tests.flows.running_panel import SELDOM, SHORT_TIMES, RunningPanel
 
@@ -74,8 +75,8 @@ def fault_site(paced_site: PacedSite) -> PacedSite:
 
 
 def make_dying_panel(folder: Path, engine_url: str, pool: str) -> RunningPanel:
-    """A panel whose workers end at the step its file `die` names."""
-    more = {"MOONBASE_DIE_FILE": str(folder / "die")}
+    """A panel whose workers end at the steps that its folder `deaths` names."""
+    more = {VARIABLE: str(folder / "deaths")}
     running = RunningPanel(folder, engine_url, pool, more=more)
     running.worker_command = DYING_WORKER
     return running

@@ -1,8 +1,7 @@
 """A real worker that kills or halts itself, and its parent, at a step a test has named.
 
-The file MOONBASE_DIE_FILE holds "step seconds" or "step seconds STOP": at that step, after so many
-seconds, both get SIGKILL (or SIGSTOP, and go on once somebody sends SIGCONT). The file is removed
-first, so that the worker started in its place lives.
+Which step, after how many seconds and by which signal stands in the folder MOONBASE_DEATHS. Who got
+SIGSTOP goes on once somebody sends SIGCONT.
 """
 
 from __future__ import annotations
@@ -18,13 +17,14 @@ from pathlib import Path
 from app.config import Settings
 from app.processes.worker import main
 from app.signals import deletion_stage_begun, step_started
+from tests.flows.deaths import VARIABLE, planned
 
-PLAN = Path(os.environ["MOONBASE_DIE_FILE"])
+FOLDER = Path(os.environ[VARIABLE])
 
 
-def _end(after: float, how: signal.Signals) -> None:
+def _end(step: str, after: float, how: signal.Signals) -> None:
     time.sleep(after)
-    PLAN.unlink(missing_ok=True)
+    (FOLDER / step).unlink(missing_ok=True)
     os.kill(os.getppid(), how)
     if how == signal.SIGSTOP:
         _let_heartbeat_write()
@@ -50,17 +50,13 @@ def _on_stage(sender: object, number: int, stage: str) -> None:
 
 
 def _die_if_planned(step: str) -> None:
-    try:
-        name, seconds, *rest = PLAN.read_text().split()
-    except (OSError, ValueError):
+    if (found := planned(FOLDER, step)) is None:
         return
-    if name != step:
-        return
-    how = signal.SIGSTOP if rest else signal.SIGKILL
-    if float(seconds) == 0:
-        _end(0, how)
+    after, how = found
+    if after == 0:
+        _end(step, 0, how)
     else:
-        threading.Thread(target=_end, args=(float(seconds), how), daemon=True).start()
+        threading.Thread(target=_end, args=(step, after, how), daemon=True).start()
 
 
 if __name__ == "__main__":

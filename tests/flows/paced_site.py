@@ -81,8 +81,8 @@ class PacedSite:
             for row in () if is_wanted else rows:
                 remove_release_command(application, row, owner)
 
-    def wait_for_step(self, plan: Path, uuid: str) -> None:
-        """Until the worker has come to the step that `plan` names; it removes the file there."""
+    def wait_for_death(self, plan: Path, uuid: str) -> None:
+        """Until the worker has come to where `plan` ends it; it removes the file there."""
         try:
             wait_for(lambda: not plan.exists(), 60)
         except AssertionError:

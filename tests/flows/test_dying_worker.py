@@ -9,6 +9,7 @@ import pytest
 
 from app.deployments.models import Deployment, DeploymentStatus
 from app.deployments.pipeline import DEPLOY, POINT_OF_NO_RETURN
+from tests.flows.deaths import plan_death
 from tests.flows.fault_records import Fault, record_fault, require_in_time
 from tests.flows.leftovers import require_no_leftovers, take_snapshot
 from tests.flows.paced_site import Pace, PacedSite
@@ -60,12 +61,11 @@ def test_a_worker_killed_at_a_step(fault_site: PacedSite, death: Death) -> None:
     if death.is_old_one_stubborn:
         site.deploy(is_stubborn=True)
     before = take_snapshot(panel)
-    plan = panel.folder / "die"
     with visiting(panel, site.slug) as visitors:
         page = site.push(death.pace)
-        plan.write_text(f"{death.step} {death.after}")
+        plan = plan_death(panel.folder / "deaths", death.step, death.after)
         uuid = panel.request(site.slug)
-        site.wait_for_step(plan, uuid)
+        site.wait_for_death(plan, uuid)
         died = time.monotonic()
         done = panel.wait(uuid, 20)
         seconds = time.monotonic() - died

@@ -19,6 +19,7 @@ from app.deployments.models import DeploymentStatus
 from app.deployments.operations import request_cancel
 from app.deployments.queries import find_deployment
 from app.transactions import unit_of_work
+from tests.flows.deaths import plan_death
 from tests.flows.fault_records import Fault, record_fault, require_in_time
 from tests.flows.leftovers import require_no_leftovers, take_snapshot
 from tests.flows.paced_site import Pace, PacedSite
@@ -49,12 +50,11 @@ def test_a_halted_worker_writes_nothing_when_it_goes_on(
 ) -> None:
     panel, site = fault_site.panel, fault_site
     before = take_snapshot(panel)
-    plan = panel.folder / "die"
     with visiting(panel, site.slug) as visitors:
         site.push(pace)
-        plan.write_text(f"{step} {after} STOP")
+        plan = plan_death(panel.folder / "deaths", step, after, signal.SIGSTOP)
         uuid = panel.request(site.slug)
-        site.wait_for_step(plan, uuid)
+        site.wait_for_death(plan, uuid)
         started = time.monotonic()
         # Whatever fails here: workers that stay halted would fail all tests after this one.
         request.addfinalizer(lambda: _go_on(panel.pids("worker")))

@@ -24,6 +24,7 @@ from app.lifecycle.environments import NewEnvironment, add_environment
 from app.lifecycle.models import TrashEntry
 from app.transactions import unit_of_work
 from tests.contracts.git_client import GitClient, GitFailed
+from tests.flows.deaths import plan_death
 from tests.flows.processes import wait_for
 from tests.flows.running_panel import OWNER, RunningPanel
 from tests.lifecycle.traces import Trace
@@ -173,12 +174,10 @@ def test_workers_killed_at_each_stage_of_a_deletion(fault_panel: RunningPanel) -
     deployed_site(panel, slug, "short life")
     trace = trace_of(panel, slug)
     act(panel, slug, "trash")
-    plan = panel.folder / "die"
-    for number in range(len(STAGES)):
-        plan.write_text(f"deletion-{number} 0")
-        if number == 0:
-            act(panel, slug, "delete")
-        wait_for(lambda: not plan.exists(), 60, f"no worker came to stage {number}")
+    plans = [plan_death(panel.folder / "deaths", f"deletion-{n}") for n in range(len(STAGES))]
+    act(panel, slug, "delete")
+    for plan in plans:
+        wait_for(lambda plan=plan: not plan.exists(), 60, f"no worker came to {plan.name}")
     wait_for(lambda: traces_left(panel, trace) == [], 30, "nobody has finished it")
     path = panel.settings.database_url.removeprefix("sqlite:///")
     connection = sqlite3.connect(path, timeout=2, isolation_level=None)
