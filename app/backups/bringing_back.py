@@ -41,6 +41,7 @@ NO_BACKUP = "What was to be restored could not be taken, or is gone. Nothing was
 NO_SAFETY = "No safety backup could be taken of what is there ({reason}). Nothing was changed."
 TRASHED = "The environment went to the trash meanwhile. Nothing was changed."
 NOT_PROVISIONED = "The service could not be provisioned. Nothing was copied into it."
+_PAUSE = 1.0
 HALF = (
     "The data in {service} may be incomplete now: restore again, or go back to what was there "
     "before by the safety backup of {taken} UTC."
@@ -101,8 +102,8 @@ def recover(restoration_id: int) -> None:
     if token is None:
         return
     try:
-        with leases.holding(Restoration, restoration_id, token):
-            _tidy(restoration_id)
+        with leases.holding(Restoration, restoration_id, token) as lost:
+            _tidy_patiently(restoration_id, lost)
             with unit_of_work():
                 row = leases.lock_held(Restoration, restoration_id, token)
                 _close(row, f"{LOST} {_state(row)}")
@@ -168,14 +169,23 @@ def _run(work: _Work) -> str:
     return sentence if sentence.endswith(UNTOUCHED) else f"{sentence} {_state(row)}"
 
 
-def _tidy(restoration_id: int) -> None:
+def _tidy_patiently(restoration_id: int, lost: threading.Event) -> None:
+    """`_tidy`; a server that went away with the worker may be back in a moment."""
+    until = time.monotonic() + 2 * installation().settings.times.lease
+    while not _tidy(restoration_id) and time.monotonic() < until:
+        if lost.wait(_PAUSE):
+            raise LeaseLost
+
+
+def _tidy(restoration_id: int) -> bool:
     """Remove what was half made beside the instance, if that was touched, for whoever holds the
-    lease. What a server that is away keeps of it goes with the next restore into it."""
+    lease. False for a server that is away: what it keeps of it goes at another try, or with the
+    next restore into it."""
     row = db.session.get_one(Restoration, restoration_id, populate_existing=True)
     instance_id, is_touched = row.instance_id, row.touched_at is not None
     db.session.rollback()
     if not is_touched:
-        return
+        return True
     try:
         made = taking.load_functional(instance_id)
         start(made.server)
@@ -183,9 +193,11 @@ def _tidy(restoration_id: int) -> None:
         backend.tidy(made.server, made.facts["key"], made.facts)
     except PanelError as error:
         logger.warning("restoration %s left something behind: %s", restoration_id, error.sentence)
+        return not (isinstance(error, Unavailable) and error.retry)
     except Exception:
         # An edge as well: what is left behind must not keep the restoration from being closed.
         logger.exception("restoration %s left something behind", restoration_id)
+    return True
 
 
 def _state(row: Restoration) -> str:

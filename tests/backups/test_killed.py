@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 
@@ -95,6 +96,32 @@ def test_in_the_middle_of_a_restore(panel: Panel, at: str) -> None:
         assert len(good) == len(data.stored(panel)) == (1 if at == "backup" else 2)
         key = data.instance(uuid).key
     assert data.backend_of(panel).tidied == ([] if at == "backup" else [key])
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_in_the_middle_of_a_restore_with_the_server(panel: Panel, comes_back: bool) -> None:
+    """What is half made goes when the server is back in time; the restoration ends either way."""
+    data.put_times(panel, **QUICK)
+    uuid = data.fill(panel)
+    backup = data.take(panel)
+    with panel.work():
+        part = data.backup(backup).parts[0]
+        number = request_restoration(part, data.instance(uuid), user_of(ALICE)).id
+    data.interrupt(panel, lambda question: die(question) if question == "restore" else None)
+    killed_in(panel, lambda: data.run(panel, "restore", number))
+    data.interrupt(panel, lambda question: None)
+    backend = data.backend_of(panel)
+    backend.failures["tidy"] = "The server does not answer."
+    waiting = threading.Timer(QUICK["lease"] + 0.5, backend.failures.clear)
+    if comes_back:
+        waiting.start()
+    assert "recover_restoration" in recover(panel)
+    waiting.cancel()
+    with panel.reading():
+        row = db.session.get_one(Restoration, number)
+        assert row.status == WorkStatus.FAILED and "safety backup" in row.sentence
+        key = data.instance(uuid).key
+    assert backend.tidied == ([key] if comes_back else [])
 
 
 def test_in_the_middle_of_a_drill(panel: Panel) -> None:
