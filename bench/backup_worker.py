@@ -1,5 +1,6 @@
 """One job of a worker, as a process of its own: `python -m bench.backup_worker take|restore N`.
-Prints how long it took and the most memory it held, as JSON. Libraries are loaded before."""
+Prints how long it took and the most memory it held, as JSON. Before, it makes ready as the parent
+of a worker's jobs does."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from app.adapters.services import ServiceKind
 from app.background import create_background_app
 from app.backups import bringing_back, taking
 from app.backups.models import Backup, Restoration, WorkStatus
-from app.extensions import db
+from app.extensions import db, rehearse
 from app.installation import installation
 
 JOBS = {"take": (taking.take, Backup), "restore": (bringing_back.restore, Restoration)}
@@ -22,6 +23,7 @@ def main(job: str, number: int) -> None:
     """Ends with an error when the job did not succeed."""
     act, model = JOBS[job]
     with create_background_app().app_context():
+        rehearse()
         for kind in (ServiceKind.POSTGRESQL, ServiceKind.OBJECT_STORAGE):
             installation().adapters.services.of(kind)
         began = time.perf_counter()

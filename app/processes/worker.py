@@ -20,7 +20,7 @@ from app.adapters.job_queue import Queue
 from app.adapters.job_queue.redis import RedisJobQueue
 from app.background import RealAdapters, create_background_app
 from app.config import Settings
-from app.extensions import db
+from app.extensions import db, rehearse
 from app.platform_status.operations import Reporter
 
 WORKERS = 2
@@ -69,9 +69,10 @@ def main() -> None:
         serializer=JSONSerializer,
     )
     pool.report = Reporter("worker")
-    gc.collect()
-    gc.freeze()  # the collector does not write into what the children share
     with app.app_context():
+        rehearse()
+        gc.collect()
+        gc.freeze()  # the collector does not write into what the children share
         pool.start(logging_level="WARNING")
 
 
