@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
@@ -88,38 +88,40 @@ def _aws_region(host: str) -> str:
 
 
 class Clients:
-    """Clients of servers, each made once: making one takes 0.1 s. Safe for threads."""
+    """Clients of servers, each made once, all of one session: what that has read of the library's
+    description of S3 is 12 MB, and takes 0.1 s (measured). Safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._session = boto3.Session()
         self._s3: dict[Connection, S3Client] = {}
         self._iam: dict[Connection, IAMClient] = {}
 
     def s3(self, connection: Connection) -> S3Client:
         with self._lock:
             if connection not in self._s3:
-                session = _session(connection)
-                self._s3[connection] = session.client(
-                    "s3", endpoint_url=connection.endpoint, config=_config(connection)
+                self._s3[connection] = self._session.client(
+                    "s3", endpoint_url=connection.endpoint, **_identity(connection)
                 )
             return self._s3[connection]
 
     def iam(self, connection: Connection) -> IAMClient:
         with self._lock:
             if connection not in self._iam:
-                session = _session(connection)
-                self._iam[connection] = session.client(
-                    "iam", endpoint_url=connection.iam or None, config=_config(connection)
+                self._iam[connection] = self._session.client(
+                    "iam", endpoint_url=connection.iam or None, **_identity(connection)
                 )
             return self._iam[connection]
 
 
-def _session(connection: Connection) -> boto3.Session:
-    return boto3.Session(
-        aws_access_key_id=connection.access_key,
-        aws_secret_access_key=connection.secret_key,
-        region_name=connection.region,
-    )
+def _identity(connection: Connection) -> dict[str, Any]:
+    """Whose key signs, and how; a session that makes many clients has none of its own."""
+    return {
+        "aws_access_key_id": connection.access_key,
+        "aws_secret_access_key": connection.secret_key,
+        "region_name": connection.region,
+        "config": _config(connection),
+    }
 
 
 def _config(connection: Connection) -> Config:
