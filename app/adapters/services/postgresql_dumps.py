@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -52,9 +54,13 @@ _OURS = re.compile(
 # end that takes half as long again (measured).
 _NO_ROOM = 90
 _TAKE_IN = f'umask 077; cat > "$1" || exit {_NO_ROOM}; exec pg_restore --format=custom --list "$1"'
-# The files are gone before it begins: nobody has to come back for them.
-_RESTORE = 'exec < "$1"; rm "$1"; shift; exec "$@"'
-_RESTORE_LISTED = 'exec < "$1" 3< "$2"; rm "$1" "$2"; shift 2; exec "$@" --use-list=/dev/fd/3'
+# Starting a command in a container takes as long as making a database, so it is done meanwhile:
+# what is to be restored comes in when that is there, and nothing when it could not be made. The
+# files are gone before it begins: nobody has to come back for them.
+_RESTORE = (
+    'umask 077; cat > "$2"; exec < "$1" 3< "$2"; rm "$1" "$2"; [ -s /dev/fd/3 ] || exit 1;'
+    ' shift 2; exec "$@" --use-list=/dev/fd/3'
+)
 _BROKEN_OFF = ("could not read from input file", "could not find block", "could not uncompress")
 _KILLED = (None, 137, 143)
 _PIECE = 256 * 1024
@@ -100,14 +106,6 @@ class Tools:
             raise Unavailable(f"{self.server} took longer than {_DUMP_SECONDS // 3600} hours.")
         return done.exit_code, done.errors
 
-    def write(self, path: str, source: BinaryIO) -> None:
-        """Make a file beside the programs."""
-        code, said = self.run("sh", "-c", 'umask 077; cat > "$1"', "sh", path, source=source)
-        if code in _KILLED:
-            raise Unavailable(f"{self.server} went away.")
-        if code != 0:
-            raise Unavailable(f"{self.server} has no room for the backup: {last_line(said)}")
-
     def _variables(self, password: str) -> dict[str, str]:
         # In the environment of the command alone: everybody may read command lines.
         if self.login is None:
@@ -142,10 +140,10 @@ def write_dump(connection: Connection, tools: Tools, key: str, sink: BinaryIO) -
 
 @dataclass(frozen=True)
 class _List:
-    """The extensions that a dump wants, and which lines of its list to restore; None for all."""
+    """The extensions that a dump wants, and what to restore of it: the other lines of its list."""
 
     extensions: list[str]
-    lines: list[str] | None
+    text: str
 
 
 class Restoring:
@@ -207,12 +205,12 @@ class Restoring:
             raise Invalid(f"The backup is of PostgreSQL {made_by[1]}, which is newer.")
         extensions = [name for name in _EXTENSION.findall(text) if name != "plpgsql"]
         self._refuse_extensions(extensions)
-        lines = text.splitlines()
-        kept = [line for line in lines if not _OURS.match(line)]
-        return _List(extensions, kept if len(kept) < len(lines) else None)
+        lines = text.splitlines(keepends=True)
+        return _List(extensions, "".join(line for line in lines if not _OURS.match(line)))
 
     def _fill_by_script(self, source: BinaryIO) -> None:
-        password = self._make_new([])
+        password = secrets.token_urlsafe(24)
+        self._make_new(password, [])
         with self._connect(self._new, self._restorer, password) as inside:
             load_script(inside, source, self._install, _DUMP_SECONDS)
 
@@ -227,35 +225,44 @@ class Restoring:
             raise Invalid(f"The backup needs the extension “{foreign[0]}”, which is not allowed.")
         refuse_missing_extensions(self._connection, extensions, self._tools.server)
 
-    def _make_new(self, extensions: list[str]) -> str:
-        """The new database and the role that fills it, which is in no other; its password."""
+    def _make_new(self, password: str, extensions: list[str]) -> None:
+        """The new database and the role that fills it, which is in no other."""
         _drop_new(self._connection, self._key)
-        password = secrets.token_urlsafe(24)
         ensure_role(self._connection, self._restorer, password, connections=2)
         ensure_database(self._connection, self._new, self._restorer)
         with self._connect(self._new) as inside:
             furnish_database(inside, self._restorer, extensions)
-        return password
 
     def _fill(self, wanted: _List) -> None:
-        password = self._make_new(wanted.extensions)
-        host = self._tools.login.host if self._tools.login else "127.0.0.1"
-        port = self._tools.login.port if self._tools.login else PORT
-        options = ("--no-owner", "--no-acl", "--exit-on-error")
-        target = f"host={host} port={port} user={self._restorer} dbname={self._new}"
-        words = ("pg_restore", "--format=custom", *options, f"--dbname={target}")
-        script: tuple[str, ...] = ("sh", "-c", _RESTORE, "sh", self._file)
-        if wanted.lines is not None:
-            self._tools.write(self._list, io.BytesIO("\n".join(wanted.lines).encode()))
-            script = ("sh", "-c", _RESTORE_LISTED, "sh", self._file, self._list)
-        code, said = self._tools.run(*script, *words, password=password)
-        self._lies_there = code is None
+        password = secrets.token_urlsafe(24)
+        reading, writing = os.pipe()
+        with ThreadPoolExecutor(1, "pg_restore") as beside:
+            restoring = beside.submit(self._restore, reading, password)
+            # Without a reader it has failed, and says why.
+            with suppress(BrokenPipeError), os.fdopen(writing, "w", encoding="utf-8") as told:
+                self._make_new(password, wanted.extensions)
+                told.write(wanted.text)
+        code, said = restoring.result()
         if code != 0:
             self._see_server()
         if any(words in said for words in _BROKEN_OFF):
             raise Invalid(_DAMAGED)
         if code != 0:
             raise Invalid(f"The backup cannot be restored: {last_line(said)}")
+
+    def _restore(self, told: int, password: str) -> tuple[int | None, str]:
+        """Exit code of `pg_restore` and what it said. It begins when the list of what to restore
+        has come through the pipe `told`, and does not when that is closed before."""
+        login = self._tools.login
+        host, port = (login.host, login.port) if login else ("127.0.0.1", PORT)
+        options = ("--no-owner", "--no-acl", "--exit-on-error")
+        target = f"host={host} port={port} user={self._restorer} dbname={self._new}"
+        words = ("pg_restore", "--format=custom", *options, f"--dbname={target}")
+        script = ("sh", "-c", _RESTORE, "sh", self._file, self._list)
+        with os.fdopen(told, "rb", buffering=0) as source:
+            code, said = self._tools.run(*script, *words, source=source, password=password)
+        self._lies_there = code is None
+        return code, said
 
     def _see_server(self) -> None:
         """Raises `Unavailable` when the server ended meanwhile: whatever failed, failed by that,
@@ -268,7 +275,7 @@ class Restoring:
             "from": Identifier(self._restorer),
             "to": Identifier(self._key),
         }
-        with self._connect(self._new) as inside:
+        with self._connect(self._new) as inside, inside.transaction():
             inside.execute(SQL("REASSIGN OWNED BY {from} TO {to}").format(**words))
             inside.execute(SQL("ALTER DATABASE {new} OWNER TO {to}").format(**words))
             inside.execute(SQL("DROP OWNED BY {from}").format(**words))

@@ -144,8 +144,9 @@ def ensure_database(connection: Connection, name: str, owner: str) -> None:
 
 def furnish_database(connection: Connection, owner: str, extensions: Sequence[str]) -> None:
     """Rights and extensions inside a database, which `connection` is to."""
-    connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-    connection.execute(SQL("GRANT ALL ON SCHEMA public TO {}").format(Identifier(owner)))
+    with connection.transaction():
+        connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        connection.execute(SQL("GRANT ALL ON SCHEMA public TO {}").format(Identifier(owner)))
     for extension in extensions:
         making = SQL("CREATE EXTENSION IF NOT EXISTS {} CASCADE").format(Identifier(extension))
         connection.execute(making)
