@@ -1,5 +1,6 @@
-"""Taking backups: a worker's time against raw `pg_dump -Fc` and a raw copy of the bucket, and the
-most memory it held. What a worker does besides: encrypt, write, read again, compare, publish.
+"""Taking backups: a worker's time against raw `docker exec pg_dump -Fc` and a raw copy of the
+bucket, and the most memory it held. What a worker does besides: encrypt, write, read again,
+compare, publish.
 
 MOONBASE_BENCH_MB (10,200,1024).
 """
@@ -22,16 +23,16 @@ from bench.backup_ground import (
     SIZES,
     Done,
     Ground,
-    download,
+    copy_raw,
     dump,
     fill_database,
     fill_media,
     ground,
+    runs_of,
     timed,
 )
 from bench.results import Result, print_table
 
-RUNS = 3
 HEADINGS = ("MB", "raw s", "worker s", "ratio", "MB/s", "peak MB", "stored MB")
 
 
@@ -49,7 +50,7 @@ def run() -> list[Result]:
                 rows.append(row_of(megabytes, raw, seconds, peaks[-1], stored))
                 name = f"backup.{content}_{megabytes}mb_ratio"
                 results.append(Result(name, seconds / raw, BAR))
-            print_table(f"{content}: medians of {RUNS}", HEADINGS, rows)
+            print_table(f"{content}: medians", HEADINGS, rows)
             results += memory_of(f"backup.{content}", peaks)
     return results
 
@@ -82,11 +83,11 @@ def _measure(
         fill_media(facts, megabytes, place.folder / "files")
         shutil.rmtree(place.folder / "files")
     raw, done, stored = [], [], 0
-    for _ in range(RUNS):
+    for _ in range(runs_of(megabytes)):
         if content == Content.DATABASE:
-            raw.append(timed(lambda: dump(facts, place.folder / "raw.dump")))
+            raw.append(timed(lambda: dump(place, number, place.folder / "raw.dump")))
         else:
-            raw.append(timed(lambda: download(facts, place.folder / "raw")))
+            raw.append(copy_raw("download", facts, place.folder / "raw"))
             shutil.rmtree(place.folder / "raw")
         backup_id = begin(place, number)
         done.append(place.worker("take", backup_id))

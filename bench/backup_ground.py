@@ -11,19 +11,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import LiteralString
 
-import boto3
 import psycopg
-from botocore.config import Config
 from flask import Flask
+from psycopg.sql import SQL, Identifier
 
 from app.adapters.engine.docker import DockerEngine
 from app.adapters.services import Content, Facts, ServiceKind
+from app.adapters.services.postgresql_sql import ADMINISTRATOR
 from app.background import create_background_app
 from app.config import Settings
 from app.extensions import db
@@ -33,23 +32,22 @@ from app.services.models import ServiceInstance
 from app.services.operations import NewService, add_instance, begin_provisioning
 from app.services.provisioning import provision
 from app.services.queries import find_offer
-from app.services.servers import seed_servers
+from app.services.servers import seed_servers, server_of
 from app.transactions import unit_of_work
 from base_images.making import ensure
 from bench.installation import PACKAGES
+from bench.raw_copy import upload
 from tests.engine.private_engine import PrivateEngine
 from tests.panel import ALICE, Panel, build_schema, environment, settle_people, user_of
 
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
 SIZES = [int(text) for text in os.environ.get("MOONBASE_BENCH_MB", "10,200,1024").split(",")]
 """Megabytes of rows, and of objects."""
+PAIRS = {50: 9, 500: 5}
+"""How many of a size, by the megabytes it is below: what takes half a second varies more."""
+LEAST_PAIRS = 3
 BAR = 1.3
 MEMORY_BAR_MB = 5
 MEGABYTE = 1024**2
-THREADS = 10
-"""As many requests at once as the usual client of S3 makes for a folder."""
 KINDS = {Content.DATABASE: ServiceKind.POSTGRESQL, Content.MEDIA: ServiceKind.OBJECT_STORAGE}
 _prefixes = itertools.count(1)
 
@@ -91,11 +89,22 @@ class Ground:
     def facts(self, number: int) -> Facts:
         """Of an instance, with the address at which a worker reaches its server as `host`."""
         with self.app.app_context():
-            row = db.session.get_one(ServiceInstance, number)
-            facts, key = dict(row.facts), row.server.uuid
-            state = installation().adapters.engine.inspect_container(f"moonbase-service-{key}")
+            facts = dict(db.session.get_one(ServiceInstance, number).facts)
+            state = installation().adapters.engine.inspect_container(self.container(number))
             assert state and state.address
             return {**facts, "host": state.address}
+
+    def container(self, number: int) -> str:
+        """The name of its server's."""
+        with self.app.app_context():
+            return f"moonbase-service-{db.session.get_one(ServiceInstance, number).server.uuid}"
+
+    def administrator(self, number: int) -> Facts:
+        """The same of who may make databases on its server."""
+        with self.app.app_context():
+            secret = server_of(db.session.get_one(ServiceInstance, number).server).secret
+        own = {"user": ADMINISTRATOR, "password": secret, "database": ADMINISTRATOR}
+        return {**self.facts(number), **own}
 
     def worker(self, job: str, number: int) -> Done:
         """Run one job in a process of its own."""
@@ -149,6 +158,11 @@ def _engine_of(app: Flask) -> object:
         return installation().adapters.engine
 
 
+def runs_of(megabytes: int) -> int:
+    """How many pairs of a size."""
+    return next((count for below, count in PAIRS.items() if megabytes < below), LEAST_PAIRS)
+
+
 def timed(act: Callable[[], object]) -> float:
     """Seconds."""
     began = time.perf_counter()
@@ -172,22 +186,35 @@ def fill_database(facts: Facts, megabytes: int) -> None:
             )
 
 
-def empty_database(facts: Facts) -> None:
-    """What `fill_database` or a restore has left."""
-    with psycopg.connect(_address(facts)) as connection:
-        connection.execute("DROP TABLE IF EXISTS page")
+def dump(place: Ground, number: int, path: Path) -> None:
+    """`docker exec pg_dump -Fc`: the server's own tools are in its container."""
+    words = ["-Fc", "--no-owner", "--no-acl", place.facts(number)["database"]]
+    with path.open("wb") as file:
+        subprocess.run([*_beside(place, number), "pg_dump", *words], stdout=file, check=True)
 
 
-def dump(facts: Facts, path: Path) -> None:
-    """`pg_dump -Fc`, as anybody would."""
-    words = ["pg_dump", "-Fc", "--no-owner", "--no-acl", f"--file={path}", _address(facts)]
-    subprocess.run(words, check=True)
+def _beside(place: Ground, number: int) -> list[str]:
+    return ["docker", "--host", place.settings.docker_url, "exec", "-i", place.container(number)]
 
 
-def load(facts: Facts, path: Path) -> None:
-    """`pg_restore` into an empty database."""
-    words = ["pg_restore", "--no-owner", "--no-acl", f"--dbname={_address(facts)}", str(path)]
-    subprocess.run(words, check=True)
+def replace_database(place: Ground, number: int, path: Path) -> None:
+    """As by hand, so that the old database serves until the new one is complete: a new one beside
+    it, `pg_restore` into that in the server's container, rename both, drop the old one."""
+    key = place.facts(number)["database"]
+    names = {"name": key, "new": f"{key}_raw", "old": f"{key}_was", "owner": key}
+    words = {word: Identifier(name) for word, name in names.items()}
+    with psycopg.connect(_address(place.administrator(number)), autocommit=True) as connection:
+
+        def ask(statement: LiteralString) -> None:
+            connection.execute(SQL(statement).format(**words))
+
+        ask("CREATE DATABASE {new} OWNER {owner} TEMPLATE template0")
+        restoring = ["pg_restore", "--no-owner", f"--role={key}", f"--dbname={key}_raw"]
+        with path.open("rb") as file:
+            subprocess.run([*_beside(place, number), *restoring], stdin=file, check=True)
+        ask("ALTER DATABASE {name} RENAME TO {old}")
+        ask("ALTER DATABASE {new} RENAME TO {name}")
+        ask("DROP DATABASE {old}")
 
 
 def _address(facts: Facts) -> str:
@@ -198,17 +225,6 @@ def _address(facts: Facts) -> str:
 # Media --------------------------------------------------------------------------------------
 
 
-def _client(facts: Facts) -> S3Client:
-    return boto3.client(
-        "s3",
-        endpoint_url=f"http://{facts['host']}:{facts['port']}",
-        aws_access_key_id=facts["access_key"],
-        aws_secret_access_key=facts["secret_key"],
-        region_name=facts["region"],
-        config=Config(s3={"addressing_style": "path"}, max_pool_connections=THREADS),
-    )
-
-
 def fill_media(facts: Facts, megabytes: int, folder: Path) -> None:
     """Objects of a megabyte that do not compress; the files stay in `folder`."""
     folder.mkdir()
@@ -217,26 +233,10 @@ def fill_media(facts: Facts, megabytes: int, folder: Path) -> None:
     upload(facts, folder)
 
 
-def upload(facts: Facts, folder: Path) -> None:
-    """A raw copy of a folder into the bucket."""
-    client, bucket = _client(facts), facts["bucket"]
-
-    def put(path: Path) -> None:
-        client.upload_file(str(path), bucket, path.name)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(put, sorted(folder.iterdir())))
-
-
-def download(facts: Facts, folder: Path) -> None:
-    """A raw copy of the bucket into a folder."""
-    client, bucket = _client(facts), facts["bucket"]
-    folder.mkdir()
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-
-    def get(key: str) -> None:
-        client.download_file(bucket, key, str(folder / key))
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(get, keys))
+def copy_raw(action: str, facts: Facts, folder: Path) -> float:
+    """Seconds of a raw copy, `upload` into the bucket or `download` into a new folder."""
+    words = [sys.executable, "-m", "bench.raw_copy", action, str(folder)]
+    told = json.dumps(dict(facts))
+    done = subprocess.run(words, input=told, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)

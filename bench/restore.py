@@ -1,7 +1,9 @@
-"""Restoring: a worker's time against raw `pg_restore` and a raw copy into the bucket, and the most
-memory it held. What a worker does besides: read the stored file and compare it before anything is
-touched, decrypt, and replace what is there at once or not at all. No safety backup is taken here:
-`backup` measures that.
+"""Restoring: a worker's time against the raw calls that have the same result, and the most memory
+it held. Raw is for a database what one would do by hand: a new one, `docker exec pg_restore`,
+rename both, drop the old one; for media it is a raw copy into the bucket, and what else is there
+goes. What a worker does besides: read the stored file and compare it before anything is touched,
+decrypt, and replace what is there at once or not at all. No safety backup is taken here: `backup`
+measures that.
 
 MOONBASE_BENCH_MB (10,200,1024).
 """
@@ -21,18 +23,17 @@ from bench.backup_ground import (
     SIZES,
     Done,
     Ground,
+    copy_raw,
     dump,
-    empty_database,
     fill_database,
     fill_media,
     ground,
-    load,
+    replace_database,
+    runs_of,
     timed,
-    upload,
 )
 from bench.results import Result, print_table
 
-RUNS = 3
 VERSIONS = {Content.DATABASE: "15", Content.MEDIA: ""}
 
 
@@ -51,7 +52,7 @@ def run() -> list[Result]:
                 rows.append(row_of(megabytes, raw, seconds, peaks[-1], stored))
                 name = f"restore.{content}_{megabytes}mb_ratio"
                 results.append(Result(name, seconds / raw, BAR))
-            print_table(f"{content}: medians of {RUNS}", HEADINGS, rows)
+            print_table(f"{content}: medians", HEADINGS, rows)
             results += memory_of(f"restore.{content}", peaks)
     return results
 
@@ -65,18 +66,17 @@ def _measure(
     files, dumped = place.folder / "files", place.folder / "raw.dump"
     if content == Content.DATABASE:
         fill_database(place.facts(source), megabytes)
-        dump(place.facts(source), dumped)
+        dump(place, source, dumped)
     else:
         fill_media(place.facts(source), megabytes, files)
     backup_id = begin(place, source)
     place.worker("take", backup_id)
     raw, done = [], []
-    for _ in range(RUNS):
+    for _ in range(runs_of(megabytes)):
         if content == Content.DATABASE:
-            empty_database(facts)
-            raw.append(timed(lambda: load(facts, dumped)))
+            raw.append(timed(lambda: replace_database(place, targets[0], dumped)))
         else:
-            raw.append(timed(lambda: upload(facts, files)))
+            raw.append(copy_raw("upload", facts, files))
         done.append(place.worker("restore", _begin(place, backup_id, targets[1])))
     shutil.rmtree(files, ignore_errors=True)
     return statistics.median(raw), done, forget(place, backup_id) / 1024**2
