@@ -75,7 +75,7 @@ class _Source(io.RawIOBase):
     def __init__(self, origin: BinaryIO, look: Look = never, meter: Meter | None = None) -> None:
         super().__init__()
         self._origin, self._look, self._meter = origin, look, meter
-        self._block = memoryview(b"")
+        self._block, self._at = b"", 0
         self.error: BaseException | None = None
 
     def readable(self) -> bool:
@@ -84,10 +84,10 @@ class _Source(io.RawIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or size < 0:
             return b"".join(iter(lambda: self.read(BLOCK), b""))
-        if not self._block:
+        if self._at == len(self._block):
             self._fill()
-        piece = bytes(self._block[:size])
-        self._block = self._block[size:]
+        piece = self._block[self._at : self._at + size]  # a whole one is not copied
+        self._at += len(piece)
         return piece
 
     def readinto(self, buffer: Any, /) -> int:
@@ -104,7 +104,7 @@ class _Source(io.RawIOBase):
             raise
         if self._meter:
             self._meter.take(data)
-        self._block = memoryview(data)
+        self._block, self._at = data, 0
 
     def drain(self) -> None:
         """Read to the end."""
