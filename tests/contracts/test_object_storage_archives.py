@@ -132,7 +132,11 @@ def damaged() -> Iterator[tuple[str, bytes]]:
     yield "a changed byte", whole.replace(b"1" * 3000, b"1" * 2999 + b"7")
     yield "a changed key", whole.replace(b'"key": "b"', b'"key": "c"')
     yield "a broken manifest", whole.replace(b'{"key": "b"', b'["key": "b"')
-    for name, member in (("a link", tarfile.SYMTYPE), ("a folder", tarfile.DIRTYPE)):
+    negative = tarfile.TarInfo("media/a")
+    negative.size = -1024
+    yield "less than nothing", negative.tobuf(tarfile.GNU_FORMAT) + whole
+    kinds = (tarfile.SYMTYPE, tarfile.DIRTYPE, tarfile.GNUTYPE_SPARSE)
+    for name, member in zip(("a link", "a folder", "holes"), kinds, strict=True):
         sink = io.BytesIO()
         with tarfile.open(fileobj=sink, mode="w") as tar:
             made = tarfile.TarInfo("media/a")
@@ -145,6 +149,23 @@ def damaged() -> Iterator[tuple[str, bytes]]:
 def test_damage_is_seen(what: str, data: bytes) -> None:
     with pytest.raises(Invalid, match="damaged"):
         read(data)
+
+
+def test_wherever_it_is_cut_off_it_is_seen() -> None:
+    whole, _ = written({"a": b"1" * 700, "b": b"2" * 512, "c": b""})
+    for length in range(0, len(whole), 97):
+        with pytest.raises(Invalid, match="damaged"):
+            read(whole[:length])
+
+
+def test_a_source_may_give_less_than_it_is_asked_for() -> None:
+    class Sparing(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(size, 100) if size and size > 0 else 100)
+
+    data, _ = written({"a": b"1" * 3000, "b": b"2"})
+    reader = ArchiveReader(Sparing(data))
+    assert [member.content.read(5000) for member in reader.members()] == [b"1" * 3000, b"2"]
 
 
 def test_memory_stays_flat() -> None:

@@ -37,6 +37,7 @@ _PART_LENGTH = 255
 """Bytes of one part of a path on the file systems people unpack on."""
 _HOSTILE = re.compile(r"[\x00-\x1f\x7f\\]")
 _DAMAGED = "The media archive is damaged: {}."
+_CUT_OFF = _DAMAGED.format("its end is missing")
 _UNREADABLE = _DAMAGED.format("what it says of an object cannot be read")
 
 
@@ -207,16 +208,51 @@ class Member:
         return found
 
 
-class _Counting:
-    """Passes on what `source` has, and knows how much that was."""
+class _Onward:
+    """A source of which a tar is read from beginning to end, where `at` bytes of it have been read.
+
+    The library has a way of its own for sources that cannot go back, which copies what it reads
+    several times: 200 MB of objects took 0.46 s of the processor, and take 0.03 s so (measured).
+    """
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
-        self.size = 0
+        self.at = 0
+
+    def tell(self) -> int:
+        return self.at
+
+    def seek(self, offset: int) -> None:
+        """Pass over what stands before `offset`, as far as there is any."""
+        if offset < self.at:
+            raise tarfile.ReadError("a tar is read from its beginning")
+        while offset > self.at and self.read(min(PIECE, offset - self.at)):
+            pass
 
     def read(self, length: int = -1, /) -> bytes:
-        piece = self._source.read(length)
-        self.size += len(piece)
+        pieces = [self._source.read(length)]
+        missing = length - len(pieces[0])
+        while missing > 0 and pieces[-1]:  # a source may give less than it has
+            pieces.append(self._source.read(missing))
+            missing -= len(pieces[-1])
+        found = b"".join(pieces) if len(pieces) > 1 else pieces[0]
+        self.at += len(found)
+        return found
+
+
+class _Content:
+    """The next `size` bytes of `source`: the content of a member."""
+
+    def __init__(self, source: _Onward, size: int) -> None:
+        self._source, self._left = source, size
+
+    def read(self, length: int = -1, /) -> bytes:
+        """Raises `Invalid` when the source ends in it."""
+        wanted = self._left if length < 0 else min(length, self._left)
+        piece = self._source.read(wanted) if wanted else b""
+        if len(piece) < wanted:
+            raise Invalid(_CUT_OFF)
+        self._left -= len(piece)
         return piece
 
 
@@ -226,7 +262,7 @@ class ArchiveReader:
     `is_known`: it was read before, so that content is not held against the manifest again."""
 
     def __init__(self, source: BinaryIO, *, is_known: bool = False) -> None:
-        self._source, self._is_known = _Counting(source), is_known
+        self._source, self._is_known = _Onward(source), is_known
         self._seen = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._manifest = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
 
@@ -237,29 +273,28 @@ class ArchiveReader:
     def members(self) -> Iterator[Member]:
         """Raises `Invalid` for anything that `ArchiveWriter` does not write."""
         source: Any = self._source
-        with _damage_told(), tarfile.open(fileobj=source, mode="r|", bufsize=PIECE) as tar:
+        with _damage_told(), tarfile.TarFile(fileobj=source, mode="r") as tar:
             yield from self._objects(tar)
             # To its very end: that is where an encrypted source proves what it was.
             while self._source.read(PIECE):
                 pass
-            if self._source.size % tarfile.RECORDSIZE:
-                raise Invalid(_DAMAGED.format("its end is missing"))
+            if self._source.at % tarfile.RECORDSIZE:
+                raise Invalid(_CUT_OFF)
             if not self._is_known:
                 self._compare()
 
     def _objects(self, tar: tarfile.TarFile) -> Iterator[Member]:
         while (found := tar.next()) is not None:
             tar.members = []  # type: ignore[attr-defined]
-            content = tar.extractfile(found) if found.isreg() else None
-            if content is None:
+            if not found.isreg() or found.issparse() or found.size < 0:
                 raise Invalid(_DAMAGED.format(f"“{found.name[:80]}” is not a file"))
+            content = _Content(self._source, found.size)
             if found.name == MANIFEST:
                 _copy(content, self._manifest)
                 if tar.next() is not None:
                     raise Invalid(_DAMAGED.format("something follows its manifest"))
                 return
-            told = _Telling(content)
-            reader = told if self._is_known else HashingReader(told)
+            reader = content if self._is_known else HashingReader(content)
             comment = found.pax_headers.get(_COMMENT, "")
             yield Member(found.size, reader, found.name, found.mtime, comment)
             while reader.read(PIECE):
@@ -267,7 +302,7 @@ class ArchiveReader:
             if isinstance(reader, HashingReader):
                 seen = {"name": found.name, "size": reader.size, "sha256": reader.sha256()}
                 self._seen.write(json.dumps(seen).encode() + b"\n")
-        raise Invalid(_DAMAGED.format("its end is missing"))
+        raise Invalid(_CUT_OFF)
 
     def _compare(self) -> None:
         """Hold the manifest against what was read, line by line."""
@@ -289,18 +324,6 @@ class ArchiveReader:
         self._manifest.seek(0)
         while line := self._manifest.readline(_LINE_LENGTH):
             yield _parse(line)
-
-
-class _Telling:
-    """The content of a member, which is read outside of `members` and must tell the same of
-    damage."""
-
-    def __init__(self, content: Readable) -> None:
-        self._content = content
-
-    def read(self, length: int = -1, /) -> bytes:
-        with _damage_told():
-            return self._content.read(length)
 
 
 def _parse(line: str | bytes) -> Entry:
