@@ -155,10 +155,13 @@ class ArchiveWriter:
         self._tally = Tally()
 
     def add(self, entry: Entry, content: Readable, modified: float) -> None:
-        """Write an object of known size; its hash is found while it is read."""
-        reader = HashingReader(content)
-        self._write(member_name(entry.key), entry.size, reader, modified, entry.text())
-        whole = replace(entry, sha256=reader.sha256())
+        """Write an object of known size; its hash is found while it is read, if it is not known."""
+        reader = content if entry.sha256 else HashingReader(content)
+        comment = replace(entry, sha256="").text()
+        self._write(member_name(entry.key), entry.size, reader, modified, comment)
+        whole = entry
+        if isinstance(reader, HashingReader):
+            whole = replace(entry, sha256=reader.sha256())
         self._manifest.write(whole.text().encode() + b"\n")
         self._tally.add(whole)
 

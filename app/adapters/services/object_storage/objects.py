@@ -7,12 +7,13 @@ window; a large one is read as a stream when its turn comes.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -48,7 +49,8 @@ class Listed:
 
 @dataclass(frozen=True)
 class Found:
-    """An object with its content, to be read before the next one is asked for."""
+    """An object with its content, to be read before the next one is asked for. `sha256` is known of
+    one that was fetched ahead: threads hash them while others are on their way."""
 
     key: str
     size: int
@@ -56,6 +58,7 @@ class Found:
     headers: Mapping[str, str]
     metadata: Mapping[str, str]
     content: Readable
+    sha256: str = ""
 
 
 def list_objects(client: S3Client, bucket: str) -> Iterator[Listed]:
@@ -94,7 +97,8 @@ def _fetch(client: S3Client, bucket: str, key: str) -> Found | None:
     if opened is None or opened.size > SMALL:
         return opened
     body = opened.content.read()
-    return Found(key, len(body), opened.modified, opened.headers, opened.metadata, io.BytesIO(body))
+    sha256 = hashlib.sha256(body).hexdigest()
+    return replace(opened, size=len(body), content=io.BytesIO(body), sha256=sha256)
 
 
 def _open(client: S3Client, bucket: str, key: str) -> Found | None:
@@ -163,6 +167,9 @@ class _Resuming:
 def hash_objects(client: S3Client, bucket: str) -> Iterator[tuple[str, int, str]]:
     """Key, size and SHA-256 of all of them. Large ones are read too."""
     for found in read_objects(client, bucket):
+        if found.sha256:
+            yield found.key, found.size, found.sha256
+            continue
         reader = HashingReader(found.content)
         while reader.read(SMALL):
             pass

@@ -52,7 +52,7 @@ def write_archive(client: S3Client, bucket: str, sink: BinaryIO, origin: Origin)
     writer = ArchiveWriter(sink, origin)
     try:
         for found in read_objects(client, bucket):
-            entry = Entry(found.key, found.size, "", found.headers, found.metadata)
+            entry = Entry(found.key, found.size, found.sha256, found.headers, found.metadata)
             writer.add(entry, found.content, found.modified)
         return writer.finish()
     except BaseException:
