@@ -115,7 +115,7 @@ def rehearse() -> None:
         for mapper in Base.registry.mappers:
             db.session.get(mapper.class_, 0)
     except SQLAlchemyError as error:
-        logger.warning("the database does not answer yet: %s", type(error).__name__)
+        logger.warning("nothing is rehearsed, the database answers: %s", type(error).__name__)
     finally:
         db.session.remove()
         db.engine.dispose()  # children must not inherit a connection

@@ -29,7 +29,6 @@ from bench.backup_ground import (
     fill_media,
     ground,
     runs_of,
-    timed,
 )
 from bench.results import Result, print_table
 
@@ -85,7 +84,7 @@ def _measure(
     raw, done, stored = [], [], 0
     for _ in range(runs_of(megabytes)):
         if content == Content.DATABASE:
-            raw.append(timed(lambda: dump(place, number, place.folder / "raw.dump")))
+            raw.append(dump(place, number, place.folder / "raw.dump"))
         else:
             raw.append(copy_raw("download", facts, place.folder / "raw"))
             shutil.rmtree(place.folder / "raw")

@@ -186,32 +186,39 @@ def fill_database(facts: Facts, megabytes: int) -> None:
             )
 
 
-def dump(place: Ground, number: int, path: Path) -> None:
-    """`docker exec pg_dump -Fc`: the server's own tools are in its container."""
-    words = ["-Fc", "--no-owner", "--no-acl", place.facts(number)["database"]]
+def dump(place: Ground, number: int, path: Path) -> float:
+    """Seconds of `docker exec pg_dump -Fc`: the server's own tools are in its container."""
+    words = ["pg_dump", "-Fc", "--no-owner", "--no-acl", place.facts(number)["database"]]
+    command = [*_beside(place, number), *words]
     with path.open("wb") as file:
-        subprocess.run([*_beside(place, number), "pg_dump", *words], stdout=file, check=True)
+        return timed(lambda: subprocess.run(command, stdout=file, check=True))
 
 
 def _beside(place: Ground, number: int) -> list[str]:
     return ["docker", "--host", place.settings.docker_url, "exec", "-i", place.container(number)]
 
 
-def replace_database(place: Ground, number: int, path: Path) -> None:
-    """As by hand, so that the old database serves until the new one is complete: a new one beside
-    it, `pg_restore` into that in the server's container, rename both, drop the old one."""
-    key = place.facts(number)["database"]
+def replace_database(place: Ground, number: int, path: Path) -> float:
+    """Seconds it takes by hand, so that the old database serves until the new one is complete: a
+    new one beside it, `pg_restore` into that in the server's container, rename both, drop the old
+    one."""
+    address, key = _address(place.administrator(number)), place.facts(number)["database"]
+    words = ["pg_restore", "--no-owner", f"--role={key}", f"--dbname={key}_raw"]
+    command = [*_beside(place, number), *words]
+    return timed(lambda: _replace(address, key, command, path))
+
+
+def _replace(address: str, key: str, command: list[str], path: Path) -> None:
     names = {"name": key, "new": f"{key}_raw", "old": f"{key}_was", "owner": key}
     words = {word: Identifier(name) for word, name in names.items()}
-    with psycopg.connect(_address(place.administrator(number)), autocommit=True) as connection:
+    with psycopg.connect(address, autocommit=True) as connection:
 
         def ask(statement: LiteralString) -> None:
             connection.execute(SQL(statement).format(**words))
 
         ask("CREATE DATABASE {new} OWNER {owner} TEMPLATE template0")
-        restoring = ["pg_restore", "--no-owner", f"--role={key}", f"--dbname={key}_raw"]
         with path.open("rb") as file:
-            subprocess.run([*_beside(place, number), *restoring], stdin=file, check=True)
+            subprocess.run(command, stdin=file, check=True)
         ask("ALTER DATABASE {name} RENAME TO {old}")
         ask("ALTER DATABASE {new} RENAME TO {name}")
         ask("DROP DATABASE {old}")

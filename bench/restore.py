@@ -30,7 +30,6 @@ from bench.backup_ground import (
     ground,
     replace_database,
     runs_of,
-    timed,
 )
 from bench.results import Result, print_table
 
@@ -74,7 +73,7 @@ def _measure(
     raw, done = [], []
     for _ in range(runs_of(megabytes)):
         if content == Content.DATABASE:
-            raw.append(timed(lambda: replace_database(place, targets[0], dumped)))
+            raw.append(replace_database(place, targets[0], dumped))
         else:
             raw.append(copy_raw("upload", facts, files))
         done.append(place.worker("restore", _begin(place, backup_id, targets[1])))

@@ -39,4 +39,4 @@ def test_without_a_database_it_is_not_rehearsed(
         with db.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE mails")
         rehearse()
-    assert "does not answer" in caplog.text
+    assert "nothing is rehearsed" in caplog.text

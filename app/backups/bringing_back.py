@@ -41,12 +41,14 @@ NO_BACKUP = "What was to be restored could not be taken, or is gone. Nothing was
 NO_SAFETY = "No safety backup could be taken of what is there ({reason}). Nothing was changed."
 TRASHED = "The environment went to the trash meanwhile. Nothing was changed."
 NOT_PROVISIONED = "The service could not be provisioned. Nothing was copied into it."
-_PAUSE = 1.0
 HALF = (
     "The data in {service} may be incomplete now: restore again, or go back to what was there "
     "before by the safety backup of {taken} UTC."
 )
 HALF_NEW = "The data in {service} may be incomplete: it was new and empty before. Copy it again."
+
+_PAUSE = 1.0
+"""Seconds between two tries to tidy up at a server that is away."""
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,8 @@ def test_in_the_middle_of_a_backup(panel: Panel) -> None:
         assert data.backup(again).status == WorkStatus.SUCCEEDED
 
 
-@pytest.mark.parametrize("at", ["backup", "restore"])
-def test_in_the_middle_of_a_restore(panel: Panel, at: str) -> None:
-    """While the safety backup is taken, and while data is overwritten."""
-    data.put_times(panel, **QUICK)
+def killed_in_a_restore(panel: Panel, at: str) -> tuple[str, int]:
+    """The uuid of the instance and the number of the restoration, whose worker died there."""
     uuid = data.fill(panel)
     backup = data.take(panel)
     with panel.work():
@@ -83,6 +81,14 @@ def test_in_the_middle_of_a_restore(panel: Panel, at: str) -> None:
     data.interrupt(panel, lambda question: die(question) if question == at else None)
     killed_in(panel, lambda: data.run(panel, "restore", number))
     data.interrupt(panel, lambda question: None)
+    return uuid, number
+
+
+@pytest.mark.parametrize("at", ["backup", "restore"])
+def test_in_the_middle_of_a_restore(panel: Panel, at: str) -> None:
+    """While the safety backup is taken, and while data is overwritten."""
+    data.put_times(panel, **QUICK)
+    uuid, number = killed_in_a_restore(panel, at)
     assert "recover_restoration" in recover(panel)
     with panel.reading():
         row = db.session.get_one(Restoration, number)
@@ -102,14 +108,7 @@ def test_in_the_middle_of_a_restore(panel: Panel, at: str) -> None:
 def test_in_the_middle_of_a_restore_with_the_server(panel: Panel, comes_back: bool) -> None:
     """What is half made goes when the server is back in time; the restoration ends either way."""
     data.put_times(panel, **QUICK)
-    uuid = data.fill(panel)
-    backup = data.take(panel)
-    with panel.work():
-        part = data.backup(backup).parts[0]
-        number = request_restoration(part, data.instance(uuid), user_of(ALICE)).id
-    data.interrupt(panel, lambda question: die(question) if question == "restore" else None)
-    killed_in(panel, lambda: data.run(panel, "restore", number))
-    data.interrupt(panel, lambda question: None)
+    uuid, number = killed_in_a_restore(panel, "restore")
     backend = data.backend_of(panel)
     backend.failures["tidy"] = "The server does not answer."
     waiting = threading.Timer(QUICK["lease"] + 0.5, backend.failures.clear)

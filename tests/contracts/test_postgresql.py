@@ -11,7 +11,9 @@ import psycopg
 import pytest
 
 from app.adapters.services import Facts, Server, ServiceKind
-from app.errors import Invalid, PanelError
+from app.adapters.services.postgresql import HOME
+from app.adapters.services.postgresql_dumps import files_of
+from app.errors import Invalid, PanelError, Unavailable
 from tests.contracts.service_fixtures import Kind, Place, ServiceCase, cleaned, running_case
 from tests.contracts.service_guests import PostgreSQLGuest
 
@@ -152,6 +154,23 @@ def test_a_dump_may_not_do_more_than_its_site(fifteen: ServiceCase) -> None:
     fifteen.backend.backup(fifteen.server, facts, dump)
     fifteen.backend.restore(fifteen.server, facts, io.BytesIO(dump.getvalue()))
     assert _sql(fifteen, facts, "SELECT name FROM seen") == [(facts["key"] + "_restore",)]
+
+
+def test_a_list_that_finds_no_room_restores_nothing(fifteen: ServiceCase) -> None:
+    """A part of it would be a part of the data."""
+    facts, sink = fifteen.provision(rows=20), io.BytesIO()
+    fifteen.backend.backup(fifteen.server, facts, sink)
+    fifteen.fill(facts, 3)
+    before = fifteen.read(facts)
+    _, listed = files_of(HOME, facts["key"])
+    engine = fifteen.place.engine
+    engine.execute(fifteen.container, ("ln", "-s", "/dev/full", listed), {}, 20)
+    with pytest.raises(Unavailable, match=r"no room for the backup: .*No space left"):
+        fifteen.backend.restore(fifteen.server, facts, io.BytesIO(sink.getvalue()))
+    assert fifteen.read(facts) == before
+    assert engine.execute(fifteen.container, ("test", "-L", listed), {}, 20).exit_code == 1
+    fifteen.backend.restore(fifteen.server, facts, io.BytesIO(sink.getvalue()))
+    assert fifteen.read(facts) != before
 
 
 def test_an_administrators_server_is_used_by_its_url(fifteen: ServiceCase) -> None:

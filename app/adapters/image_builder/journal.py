@@ -95,8 +95,12 @@ def _unheard_of(connection: DockerConnection, made: Mapping[str, Any]) -> list[s
     if "began" not in made:  # by an older Moonbase
         return []
     api = connection.api()
-    heads = api.images(filters={"dangling": True})
-    return [image for head in heads for image in _line_of(api, head["Id"], made)]
+    heads = [
+        head["Id"]
+        for head in api.images(filters={"dangling": True})
+        if head["Created"] >= int(made["began"]) - 1
+    ]
+    return [image for head in heads for image in _line_of(api, head, made)]
 
 
 def _line_of(api: APIClient, image: str, made: Mapping[str, Any]) -> list[str]:
@@ -117,12 +121,13 @@ def _line_of(api: APIClient, image: str, made: Mapping[str, Any]) -> list[str]:
 def _is_of(found: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
     """Whether an image is one the build has named, or was made by a COPY or ADD on one of its bases
     or of one of its containers: a parent that is swept at that moment is not noted."""
-    command: list[str] = found["ContainerConfig"]["Cmd"] or [""]
+    # Newer engines say neither of what container an image was made, nor by which command.
+    command: list[str] = (found.get("ContainerConfig") or {}).get("Cmd") or [""]
     is_copied = command[-1].startswith(("#(nop) COPY ", "#(nop) ADD "))
     return (
         _is_one_of(found["Id"], made["images"])
         or (is_copied and _is_one_of(found["Parent"], made["bases"]))
-        or _is_one_of(found["Container"], made["containers"])
+        or _is_one_of(found.get("Container", ""), made["containers"])
     )
 
 

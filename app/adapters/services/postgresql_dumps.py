@@ -58,11 +58,10 @@ _TAKE_IN = f'umask 077; cat > "$1" || exit {_NO_ROOM}; exec pg_restore --format=
 # what is to be restored comes in when that is there, and nothing when it could not be made. The
 # files are gone before it begins: nobody has to come back for them.
 _RESTORE = (
-    'umask 077; cat > "$2"; exec < "$1" 3< "$2"; rm "$1" "$2"; [ -s /dev/fd/3 ] || exit 1;'
-    ' shift 2; exec "$@" --use-list=/dev/fd/3'
+    f'umask 077; cat > "$2" || exit {_NO_ROOM}; exec < "$1" 3< "$2"; rm "$1" "$2";'
+    ' [ -s /dev/fd/3 ] || exit 1; shift 2; exec "$@" --use-list=/dev/fd/3'
 )
 _BROKEN_OFF = ("could not read from input file", "could not find block", "could not uncompress")
-_KILLED = (None, 137, 143)
 _PIECE = 256 * 1024
 
 
@@ -192,8 +191,7 @@ class Restoring:
         code, said = self._tools.run(*words, source=source, sink=listed)
         if code != 0:
             self._see_server()
-        if code == _NO_ROOM:
-            raise Unavailable(f"{self._tools.server} has no room for the backup: {last_line(said)}")
+        self._refuse_without_room(code, said)
         if "unsupported version" in said:
             raise Invalid("The backup was made by a newer version of PostgreSQL.")
         text = listed.getvalue().decode(errors="replace")
@@ -245,6 +243,7 @@ class Restoring:
         code, said = restoring.result()
         if code != 0:
             self._see_server()
+        self._refuse_without_room(code, said)
         if any(words in said for words in _BROKEN_OFF):
             raise Invalid(_DAMAGED)
         if code != 0:
@@ -261,8 +260,13 @@ class Restoring:
         script = ("sh", "-c", _RESTORE, "sh", self._file, self._list)
         with os.fdopen(told, "rb", buffering=0) as source:
             code, said = self._tools.run(*script, *words, source=source, password=password)
-        self._lies_there = code is None
+        self._lies_there = code != 0
         return code, said
+
+    def _refuse_without_room(self, code: int | None, said: str) -> None:
+        """A part of a dump, or of its list, must not be taken for the whole."""
+        if code == _NO_ROOM:
+            raise Unavailable(f"{self._tools.server} has no room for the backup: {last_line(said)}")
 
     def _see_server(self) -> None:
         """Raises `Unavailable` when the server ended meanwhile: whatever failed, failed by that,
