@@ -6,6 +6,7 @@ import gzip
 import io
 import tarfile
 import tracemalloc
+from contextlib import closing
 from functools import cache
 
 import pytest
@@ -65,10 +66,10 @@ def test_folders_and_points_at_the_front_are_nothing() -> None:
 
 def test_what_is_taken_home_comes_back() -> None:
     archive, folder = io.BytesIO(), io.BytesIO()
-    writer = ArchiveWriter(archive)
-    for key, body in {**FILES, "../up": b"up"}.items():
-        writer.add(Entry(key, len(body), ""), io.BytesIO(body), 1_700_000_000)
-    writer.finish()
+    with closing(ArchiveWriter(archive)) as writer:
+        for key, body in {**FILES, "../up": b"up"}.items():
+            writer.add(Entry(key, len(body), ""), io.BytesIO(body), 1_700_000_000)
+        writer.finish()
     archive.seek(0)
     hand_out_folder(archive, folder)
     folder.seek(0)

@@ -12,6 +12,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,11 +47,11 @@ HEADERS = {"ContentType": "text/plain", "CacheControl": "max-age=60"}
 def written(objects: dict[str, bytes]) -> tuple[bytes, Contents]:
     """An archive of these, with its contents."""
     sink = io.BytesIO()
-    writer = ArchiveWriter(sink)
-    for key, body in objects.items():
-        entry = Entry(key, len(body), "", HEADERS, {"who": "ich"})
-        writer.add(entry, io.BytesIO(body), 1_700_000_000)
-    contents = writer.finish()
+    with closing(ArchiveWriter(sink)) as writer:
+        for key, body in objects.items():
+            entry = Entry(key, len(body), "", HEADERS, {"who": "ich"})
+            writer.add(entry, io.BytesIO(body), 1_700_000_000)
+        contents = writer.finish()
     return sink.getvalue(), contents
 
 
@@ -106,10 +107,16 @@ def test_what_stands_in_front_of_an_object_is_what_the_manifest_says() -> None:
 def test_an_archive_says_where_it_comes_from() -> None:
     for origin in Origin:
         sink = io.BytesIO()
-        ArchiveWriter(sink, origin).finish()
+        with closing(ArchiveWriter(sink, origin)) as writer:
+            writer.finish()
         assert origin_of(sink.getvalue()[:HEAD]) == origin
     for other in (b"", b"x" * HEAD, written({"a": b"1"})[0][1024:][:HEAD], sink.getvalue()[:600]):
         assert origin_of(other) == Origin.FILES
+
+
+def test_an_object_that_ends_early_is_in_no_archive() -> None:
+    with closing(ArchiveWriter(io.BytesIO())) as writer, pytest.raises(Unavailable, match="ended"):
+        writer.add(Entry("a", 10, ""), io.BytesIO(b"short"), 0)
 
 
 def test_the_digest_does_not_depend_on_order() -> None:
@@ -183,11 +190,11 @@ def test_memory_stays_flat() -> None:
             return bytes(length)
 
     def grown(size: int, count: int) -> int:
-        writer = ArchiveWriter(Sink())  # type: ignore[arg-type]
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        for number in range(count):
-            writer.add(Entry(f"folder/object-{number}", size, ""), Zeros(), 0)
-        writer.finish()
+        with closing(ArchiveWriter(Sink())) as writer:  # type: ignore[arg-type]
+            for number in range(count):
+                writer.add(Entry(f"folder/object-{number}", size, ""), Zeros(), 0)
+            writer.finish()
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 
     assert grown(10, 4_000) < 6_000  # kB

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Any, BinaryIO, Protocol
 
 from app.adapters.services import Contents
-from app.errors import Invalid
+from app.errors import Invalid, Unavailable
 
 MANIFEST = "manifest.jsonl"
 FOLDER = "media/"
@@ -29,8 +29,9 @@ ENCODED = ".encoded/"
 _COMMENT = "comment"
 _OBJECTS_OF = "objects of "
 PIECE = 64 * 1024
-"""What flows at once. The library copies all it holds with every piece it takes or gives: with
-a megabyte, writing was slower by three times and a hundred thousand small objects by two."""
+"""What flows at once; of what is written, smaller pieces go together."""
+_LARGEST = 1024 * 1024
+"""What of an object is written at once: small ones, which are in memory, as they are."""
 _LINE_LENGTH = 64 * 1024
 """Of a manifest: a key has 1,024 bytes at most, its metadata 2 KB (S3's own limits)."""
 _PART_LENGTH = 255
@@ -38,6 +39,7 @@ _PART_LENGTH = 255
 _HOSTILE = re.compile(r"[\x00-\x1f\x7f\\]")
 _DAMAGED = "The media archive is damaged: {}."
 _CUT_OFF = _DAMAGED.format("its end is missing")
+_TOO_SHORT = "An object ended while it was read, before all of it was there. Try again."
 _UNREADABLE = _DAMAGED.format("what it says of an object cannot be read")
 
 
@@ -140,19 +142,20 @@ class HashingReader:
 
 
 class ArchiveWriter:
-    """Writes members as they come. Close it with `finish`, which writes the manifest."""
+    """Writes members as they come; `finish` writes the manifest. To be closed.
+
+    The library makes the headers. What it has for targets that cannot go back copies content
+    several times: 200 MB of objects took 0.16 s of the processor with it and take 0.13 s so, which
+    is what their hashes take; 20,000 small ones 1.5 s and 1.0 s (measured).
+    """
 
     def __init__(self, sink: BinaryIO, origin: Origin = Origin.FILES) -> None:
-        self._tar = tarfile.open(  # noqa: SIM115 - closed by `finish`
-            fileobj=sink,
-            mode="w|",
-            format=tarfile.PAX_FORMAT,
-            bufsize=PIECE,
-            pax_headers={_COMMENT: f"{_OBJECTS_OF}{origin}"},
-        )
-        self._tar.copybufsize = PIECE  # type: ignore[attr-defined]
-        self._manifest = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `finish`
+        self._sink, self._size = sink, 0
+        self._small = bytearray()
+        self._manifest = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._tally = Tally()
+        origin_told = {_COMMENT: f"{_OBJECTS_OF}{origin}"}
+        self._put(tarfile.TarInfo.create_pax_global_header(origin_told))
 
     def add(self, entry: Entry, content: Readable, modified: float) -> None:
         """Write an object of known size; its hash is found while it is read, if it is not known."""
@@ -170,13 +173,12 @@ class ArchiveWriter:
         size = self._manifest.tell()
         self._manifest.seek(0)
         self._write(MANIFEST, size, self._manifest)
-        self._tar.close()
-        self._manifest.close()
+        self._put(bytes(2 * tarfile.BLOCKSIZE))
+        self._fill_up(tarfile.RECORDSIZE)
+        self._flush()
         return self._tally.contents()
 
-    def abandon(self) -> None:
-        """Write no more. Else the library would write the end of a tar when it is forgotten."""
-        self._tar.fileobj.closed = True  # type: ignore[attr-defined]
+    def close(self) -> None:
         self._manifest.close()
 
     def _write(
@@ -186,9 +188,33 @@ class ArchiveWriter:
         member.size, member.mtime, member.mode = size, int(modified), 0o644
         if comment:
             member.pax_headers = {_COMMENT: comment}
-        self._tar.addfile(member, content)
-        # The library would remember every member, for a list that nobody asks for.
-        self._tar.members = []  # type: ignore[attr-defined]
+        self._put(member.tobuf(tarfile.PAX_FORMAT, tarfile.ENCODING, "surrogateescape"))
+        while size:
+            piece = content.read(min(size, _LARGEST))
+            if not piece:
+                raise Unavailable(_TOO_SHORT)
+            self._put(piece)
+            size -= len(piece)
+        self._fill_up(tarfile.BLOCKSIZE)
+
+    def _put(self, data: bytes) -> None:
+        """Small pieces go together, large ones as they are."""
+        self._size += len(data)
+        if len(data) >= PIECE:
+            self._flush()
+            self._sink.write(data)
+            return
+        self._small += data
+        if len(self._small) >= PIECE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._small:
+            self._sink.write(bytes(self._small))
+            self._small.clear()
+
+    def _fill_up(self, unit: int) -> None:
+        self._put(bytes(-self._size % unit))
 
 
 @dataclass(frozen=True)

@@ -50,15 +50,11 @@ _KNOWN = (*_DESCRIBING, tarfile.XGLTYPE, tarfile.REGTYPE, tarfile.AREGTYPE, tarf
 def take_folder(source: BinaryIO, sink: BinaryIO, most: int) -> Contents:
     """Write the files of a tar as an archive of a bucket, keys relative to its top. Raises
     `Invalid` for anything else in it, for more than `most` bytes of content, and for damage."""
-    writer = ArchiveWriter(sink)
-    try:
+    with closing(ArchiveWriter(sink)) as writer:
         with _damage_told():
             for entry, content, modified in _files(source, most):
                 writer.add(entry, content, modified)
         return writer.finish()
-    except BaseException:
-        writer.abandon()
-        raise
 
 
 def hand_out_folder(source: BinaryIO, sink: BinaryIO) -> None:

@@ -49,15 +49,11 @@ _PARTS = 9_000
 
 def write_archive(client: S3Client, bucket: str, sink: BinaryIO, origin: Origin) -> Contents:
     """Write every object of the bucket to `sink`; what was written, counted."""
-    writer = ArchiveWriter(sink, origin)
-    try:
+    with closing(ArchiveWriter(sink, origin)) as writer:
         for found in read_objects(client, bucket):
             entry = Entry(found.key, found.size, found.sha256, found.headers, found.metadata)
             writer.add(entry, found.content, found.modified)
         return writer.finish()
-    except BaseException:
-        writer.abandon()
-        raise
 
 
 def count_objects(client: S3Client, bucket: str) -> Contents:
