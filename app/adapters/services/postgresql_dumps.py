@@ -6,6 +6,7 @@ import io
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -174,7 +175,7 @@ class Restoring:
         source.seek(begin)
         try:
             if is_custom:
-                self._fill(self._take_in(source))
+                self._fill(source)
             else:
                 self._fill_by_script(source)
             while source.read(_PIECE):  # to its very end, where an encrypted one proves what it was
@@ -202,43 +203,45 @@ class Restoring:
         if int(made_by[1]) > major:
             raise Invalid(f"The backup is of PostgreSQL {made_by[1]}, which is newer.")
         extensions = [name for name in _EXTENSION.findall(text) if name != "plpgsql"]
-        self._refuse_extensions(extensions)
         lines = text.splitlines(keepends=True)
         return _List(extensions, "".join(line for line in lines if not _OURS.match(line)))
 
     def _fill_by_script(self, source: BinaryIO) -> None:
         password = secrets.token_urlsafe(24)
-        self._make_new(password, [])
+        self._make_new(password)
         with self._connect(self._new, self._restorer, password) as inside:
-            load_script(inside, source, self._install, _DUMP_SECONDS)
+            load_script(inside, source, lambda name: self._install([name]), _DUMP_SECONDS)
 
-    def _install(self, extension: str) -> None:
-        """As administrator, for whoever brings a script: most of them need one."""
-        self._refuse_extensions([extension])
-        with self._connect(self._new) as inside:
-            furnish_database(inside, self._restorer, [extension])
-
-    def _refuse_extensions(self, extensions: list[str]) -> None:
-        if foreign := sorted(set(extensions) - self._allowed):
-            raise Invalid(f"The backup needs the extension “{foreign[0]}”, which is not allowed.")
-        refuse_missing_extensions(self._connection, extensions, self._tools.server)
-
-    def _make_new(self, password: str, extensions: list[str]) -> None:
+    def _make_new(self, password: str) -> None:
         """The new database and the role that fills it, which is in no other."""
         _drop_new(self._connection, self._key)
         ensure_role(self._connection, self._restorer, password, connections=2)
         ensure_database(self._connection, self._new, self._restorer)
         with self._connect(self._new) as inside:
+            furnish_database(inside, self._restorer, [])
+
+    def _install(self, extensions: Sequence[str]) -> None:
+        """As administrator, for whoever brings a dump: most of them need one."""
+        if foreign := sorted(set(extensions) - self._allowed):
+            raise Invalid(f"The backup needs the extension “{foreign[0]}”, which is not allowed.")
+        refuse_missing_extensions(self._connection, extensions, self._tools.server)
+        with self._connect(self._new) as inside:
             furnish_database(inside, self._restorer, extensions)
 
-    def _fill(self, wanted: _List) -> None:
+    def _fill(self, source: BinaryIO) -> None:
+        """The new database is made while the dump comes in, and what fills it is started before
+        it is there."""
         password = secrets.token_urlsafe(24)
-        reading, writing = os.pipe()
-        with ThreadPoolExecutor(1, "pg_restore") as beside:
+        with ThreadPoolExecutor(2, "restore") as beside:
+            making = beside.submit(self._make_new, password)
+            wanted = self._take_in(source)
+            reading, writing = os.pipe()
             restoring = beside.submit(self._restore, reading, password)
             # Without a reader it has failed, and says why.
             with suppress(BrokenPipeError), os.fdopen(writing, "w", encoding="utf-8") as told:
-                self._make_new(password, wanted.extensions)
+                making.result()
+                if wanted.extensions:
+                    self._install(wanted.extensions)
                 told.write(wanted.text)
         code, said = restoring.result()
         if code != 0:
