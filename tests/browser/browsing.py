@@ -24,6 +24,8 @@ CHROMIUM: dict[str, Any] = {
 
 
 PASSING = ("ERR_NETWORK_CHANGED", "ERR_ABORTED", "interrupted by another navigation")
+PAUSE = 500
+"""Milliseconds until a page is asked for again."""
 INSIDE = ("/applications/", "/sites/")
 """Where people come out who have signed in."""
 
@@ -31,12 +33,14 @@ INSIDE = ("/applications/", "/sites/")
 def go_to(page: Page, address: str, tries: int = 5) -> Response:
     """Open a page. The browser gives up when the machine's networks change, as they do while other
     tests start engines and containers, and when the present page just then loads itself anew, as
-    that of a deployment does at its end: then it is asked again."""
+    that of a deployment does at its end: then it is asked again, after a pause. Without one, five
+    tries in a row were interrupted by another for the same page (seen once)."""
     try:
         answer = page.goto(address)
     except Error as error:
         if tries == 1 or not any(reason in error.message for reason in PASSING):
             raise
+        page.wait_for_timeout(PAUSE)
         return go_to(page, address, tries - 1)
     assert answer is not None
     return answer
