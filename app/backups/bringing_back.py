@@ -64,15 +64,7 @@ class Stored:
 class _Work:
     restoration_id: int
     token: str
-    lost: threading.Event
-    deadline: float | None
-    """Of copies, by the monotonic clock (L5945)."""
-
-    def look(self) -> None:
-        if self.lost.is_set():
-            raise LeaseLost
-        if self.deadline is not None and time.monotonic() > self.deadline:
-            raise Unavailable(taking.late(), retry=False)
+    look: streams.Look
 
 
 def restore(restoration_id: int) -> None:
@@ -84,10 +76,9 @@ def restore(restoration_id: int) -> None:
         is_copy = bool(row and row.part and row.part.backup.origin == BackupOrigin.COPY)
     if token is None:
         return
-    deadline = time.monotonic() + installation().settings.times.copy if is_copy else None
     try:
         with leases.holding(Restoration, restoration_id, token) as lost:
-            work = _Work(restoration_id, token, lost, deadline)
+            work = _Work(restoration_id, token, leases.watch(lost, is_copy=is_copy))
             sentence = _run(work)
             with unit_of_work():
                 _close(leases.lock_held(Restoration, restoration_id, token), sentence)

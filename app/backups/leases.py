@@ -10,7 +10,8 @@ import datetime
 import logging
 import secrets
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -18,11 +19,13 @@ from sqlalchemy import Engine, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.backups.models import Backup, Download, DrillInstance, Restoration, WorkStatus
+from app.errors import Unavailable
 from app.extensions import db, now
 from app.installation import installation
 
 logger = logging.getLogger(__name__)
 
+LATE = "Copying took longer than {minutes:.0f} minutes, the limit of a copy."
 Work = TypeVar("Work", Backup, Restoration, Download)
 Held = type[Backup] | type[Restoration] | type[Download] | type[DrillInstance]
 
@@ -121,3 +124,18 @@ def _beat(engine: Engine, model: Held, number: int, token: str) -> bool:
         )
         connection.commit()
         return changed.rowcount == 1
+
+
+def watch(lost: threading.Event, *, is_copy: bool) -> Callable[[], None]:
+    """What is called while bytes flow, in any thread. It raises `LeaseLost` when the lease is, and
+    `Unavailable` when a copy takes longer than it may (L5945)."""
+    limit = installation().settings.times.copy
+    end = time.monotonic() + limit
+
+    def look() -> None:
+        if lost.is_set():
+            raise LeaseLost
+        if is_copy and time.monotonic() > end:
+            raise Unavailable(LATE.format(minutes=limit / 60), retry=False)
+
+    return look

@@ -14,17 +14,22 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Generic, TypeVar, cast
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar, cast
 
 from app.backups.cipher import Cipher, Direction
 from app.backups.measuring import BLOCK, Measure, Meter
 from app.errors import Invalid
 
+DAMAGED = "The stored file of this backup is damaged: what is read is not what was written."
 Answer = TypeVar("Answer")
 Look = Callable[[], None]
 """Called while bytes flow, with each piece; stops everything by raising."""
 
-DAMAGED = "The stored file of this backup is damaged: what is read is not what was written."
+
+class Writable(Protocol):
+    """What takes bytes, and says how many of them."""
+
+    def write(self, data: Any, /) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class _Sink(io.RawIOBase):
     may raise."""
 
     def __init__(
-        self, target: BinaryIO | None, look: Look = never, meter: Meter | None = None
+        self, target: Writable | None, look: Look = never, meter: Meter | None = None
     ) -> None:
         super().__init__()
         self._target, self._look, self._meter = target, look, meter
@@ -114,7 +119,7 @@ class _Source(io.RawIOBase):
 
 def encrypt(
     produce: Callable[[BinaryIO], Answer],
-    store_file: BinaryIO,
+    store_file: Writable,
     recipients: Sequence[Any],
     look: Look = never,
 ) -> Written[Answer]:

@@ -7,9 +7,8 @@ was not published and noted before.
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -37,7 +36,6 @@ FULL = (
     "There is too little room for backups: {free:.1f} GB are free, {needed:.1f} GB must stay free. "
     "An operator must make room."
 )
-LATE = "Copying took longer than {minutes:.0f} minutes, the limit of a copy."
 
 
 @dataclass(frozen=True)
@@ -46,21 +44,7 @@ class Work:
 
     backup_id: int
     token: str
-    lost: threading.Event
-    deadline: float | None
-    """Of copies, by the monotonic clock (L5945)."""
-
-    def look(self) -> None:
-        """Called with each piece that flows."""
-        if self.lost.is_set():
-            raise LeaseLost
-        if self.deadline is not None and time.monotonic() > self.deadline:
-            raise Unavailable(late(), retry=False)
-
-
-def late() -> str:
-    """That a copy took too long, in words."""
-    return LATE.format(minutes=installation().settings.times.copy / 60)
+    look: streams.Look
 
 
 def take(backup_id: int) -> None:
@@ -72,11 +56,10 @@ def take(backup_id: int) -> None:
         origin = backup.origin if backup else None
     if token is None:
         return
-    limit = installation().settings.times.copy
-    deadline = time.monotonic() + limit if origin == BackupOrigin.COPY else None
     try:
         with leases.holding(Backup, backup_id, token) as lost:
-            work = Work(backup_id, token, lost, deadline)
+            look = leases.watch(lost, is_copy=origin == BackupOrigin.COPY)
+            work = Work(backup_id, token, look)
             for part_id in parts:
                 _take_part(work, part_id)
             with unit_of_work():
@@ -174,14 +157,15 @@ def load_functional(instance_id: int | None) -> Made:
 def _write(
     name: str, recipient: Any, produce: Callable[[BinaryIO], Contents], work: Work
 ) -> streams.Written[Contents]:
-    """What `produce` writes into the store, verified and published."""
-    store, seal = installation().adapters.backup_store, present_seal()
-    with store.writing(name) as file:
-        written = streams.encrypt(produce, file, [recipient], work.look)
-    # Only what was encrypted comes out of age again, and only from what was stored.
-    seen = streams.measure_plain(lambda: store.open_draft(name), seal.identities(), work.look)
-    if seen != written.plain:
-        raise Invalid(streams.DAMAGED)
+    """What `produce` writes into the store, verified behind the writing and published."""
+    store, identities = installation().adapters.backup_store, present_seal().identities()
+    with ThreadPoolExecutor(1, "moonbase-verify") as beside:
+        with store.writing(name) as draft:
+            seen = beside.submit(streams.measure_plain, draft.read_back, identities, work.look)
+            written = streams.encrypt(produce, draft, [recipient], work.look)
+        # Only what was encrypted comes out of age again, and only from what was stored.
+        if seen.result() != written.plain:
+            raise Invalid(streams.DAMAGED)
     with unit_of_work():  # nobody has closed it meanwhile and removed the draft
         leases.lock_held(Backup, work.backup_id, work.token)
     store.publish(name)

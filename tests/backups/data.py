@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from app.adapters.backup_store import BackupStore, Space
+from app.adapters.backup_store import BackupStore, Draft, Space
 from app.adapters.backup_store.folder import FolderStore
 from app.adapters.services import Contents, Facts, Order, Server, ServiceKind
 from app.adapters.services.fake import FakeBackend
@@ -158,10 +159,12 @@ class StrangeStore(FolderStore):
     def space(self) -> Space | None:
         return self.given_space or super().space()
 
-    def open_draft(self, name: str) -> BinaryIO:
-        if self.damages:
-            damage(self.folder / "drafts" / f"{name}.age")
-        return super().open_draft(name)
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Draft]:
+        with super().writing(name) as draft:
+            yield draft
+            if self.damages:
+                damage(self.folder / "drafts" / f"{name}.age")
 
 
 def damage(path: Path) -> None:

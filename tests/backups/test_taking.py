@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import subprocess
+from contextlib import suppress
 
 import pyrage
 import pytest
@@ -103,6 +105,36 @@ def test_a_full_store_refuses_before_anything_is_read(panel: Panel) -> None:
     with panel.reading():
         assert "too little room" in data.backup(uuid).sentence
     assert data.stored(panel) == []
+
+
+def test_a_disk_that_fills_up_in_the_middle(panel: Panel) -> None:
+    # More than the page of the disk that the beginning of the draft may have already.
+    data.fill(panel, tables={"pages": ["x" * 200_000]})
+    folder = panel.settings.data_dir / "backups"
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True)
+    other = folder / "of-others"
+
+    def fill_up(question: str) -> None:
+        with suppress(OSError), other.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+
+    try:
+        data.interrupt(panel, fill_up)
+        uuid = data.take(panel)
+        with panel.reading():
+            assert data.backup(uuid).status == WorkStatus.FAILED
+            assert "The disk with the backups is full." in data.backup(uuid).sentence
+        assert data.stored(panel) == []
+        other.unlink()
+        data.interrupt(panel, lambda question: None)
+        uuid = data.take(panel)
+        with panel.reading():
+            assert data.backup(uuid).status == WorkStatus.SUCCEEDED
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_what_is_read_back_must_be_what_was_written(panel: Panel) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime
+import mmap
 import os
 import secrets
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from app.adapters.backup_store import BackupStore
-from app.adapters.backup_store.folder import FolderStore
+from app.adapters.backup_store import BackupStore, Draft
+from app.adapters.backup_store.folder import STRETCH, FolderStore
 from app.adapters.backup_store.s3 import PORTION, S3Store
 from app.adapters.services.object_storage.seaweed import administration
 from app.errors import Invalid, NotFound, Unavailable
@@ -64,16 +69,26 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> BackupStore:
     return S3Store(f"s3://key:sec%2Fret@{address}/{BUCKET}/{prefix}?tls=no")
 
 
-def put(store: BackupStore, data: bytes, name: str = NAME, *, publishes: bool = True) -> None:
-    with store.writing(name) as file:
-        for start in range(0, len(data), 1_000_003):
-            file.write(data[start : start + 1_000_003])
+def put(store: BackupStore, data: bytes, name: str = NAME, *, publishes: bool = True) -> Draft:
+    with store.writing(name) as draft:
+        write(draft, data)
     if publishes:
         store.publish(name)
+    return draft
+
+
+def write(draft: Draft, data: bytes) -> None:
+    for start in range(0, len(data), 1_000_003):
+        piece = data[start : start + 1_000_003]
+        assert draft.write(piece) == len(piece)
 
 
 def read(store: BackupStore, name: str = NAME) -> bytes:
-    with store.open(name) as file:
+    return read_all(store.open(name))
+
+
+def read_all(file: BinaryIO) -> bytes:
+    with file:
         return b"".join(iter(lambda: file.read(100_000), b""))
 
 
@@ -84,16 +99,35 @@ def listed(store: BackupStore) -> set[tuple[str, int, bool]]:
 @pytest.mark.parametrize("size", [0, 1, PORTION + 5])
 def test_what_is_written_is_read(store: BackupStore, size: int) -> None:
     data = os.urandom(size)
-    put(store, data, publishes=False)
-    with store.open_draft(NAME) as file:
-        assert b"".join(iter(lambda: file.read(100_000), b"")) == data
+    draft = put(store, data, publishes=False)
+    assert read_all(draft.read_back()) == data
     assert store.size(NAME) is None, "a draft is not published"
     with pytest.raises(NotFound):
         store.open(NAME)
     store.publish(NAME)
     assert read(store) == data and store.size(NAME) == size
     with pytest.raises(NotFound):
-        store.open_draft(NAME)
+        draft.read_back()
+
+
+def test_a_draft_is_read_back_while_it_is_written(store: BackupStore) -> None:
+    data = os.urandom(2 * PORTION + 5)
+    with ThreadPoolExecutor(1) as beside:
+        with store.writing(NAME) as draft:
+            seen = beside.submit(lambda: read_all(draft.read_back()))
+            write(draft, data)
+        assert seen.result() == data
+
+
+def test_who_reads_back_does_not_wait_for_ever(store: BackupStore) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        with pytest.raises(RuntimeError), store.writing(NAME) as draft:
+            seen = beside.submit(lambda: read_all(draft.read_back()))
+            write(draft, b"half")
+            raise RuntimeError("the disk is full")
+        with pytest.raises((Unavailable, NotFound)):
+            seen.result(timeout=30)
+    assert listed(store) == set()
 
 
 def test_a_draft_in_the_middle_is_nobodys(store: BackupStore) -> None:
@@ -146,7 +180,7 @@ def test_what_was_cut_off_is_listed_and_goes(store: BackupStore) -> None:
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "A", "x" * 65, "x.age", "ä"])
 def test_names_that_lead_elsewhere(tmp_path: Path, name: str) -> None:
     for store in (FolderStore(tmp_path), S3Store("s3://key:secret@127.0.0.1:9/bucket")):
-        for act in (store.open, store.open_draft, store.delete, store.size, store.publish):
+        for act in (store.open, store.delete, store.size, store.publish):
             with pytest.raises(Invalid):
                 act(name)
 
@@ -159,6 +193,38 @@ def test_files_are_closed_to_others(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
     space = store.space()
     assert space and 0 < space.free <= space.total
+
+
+@pytest.fixture
+def disk_folder() -> Iterator[Path]:
+    """On a disk, whatever the memory has that tests write into."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        yield Path(name)
+
+
+def test_what_is_read_back_comes_from_the_disk_and_occupies_no_memory(disk_folder: Path) -> None:
+    store, data = FolderStore(disk_folder), os.urandom(3 * STRETCH + 5)
+    with store.writing(NAME) as draft:
+        reader = draft.read_back()
+        write(draft, data[: 2 * STRETCH])
+        assert reader.read(5) == data[:5], "before the end"
+        held = in_memory(disk_folder)
+        assert held < STRETCH, "what is read was forgotten, but for what was read ahead"
+        write(draft, data[2 * STRETCH :])
+    assert read_all(reader) == data[5:]
+    assert in_memory(disk_folder) <= STRETCH
+
+
+def in_memory(folder: Path) -> int:
+    """Bytes of the draft that the kernel holds, by mincore(2)."""
+    path = folder / "drafts" / f"{NAME}.age"
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as area:
+        pages = (ctypes.c_ubyte * -(-len(area) // mmap.PAGESIZE))()
+        first = ctypes.c_char.from_buffer(area)
+        size = ctypes.c_size_t(len(area))
+        assert ctypes.CDLL(None).mincore(ctypes.byref(first), size, pages) == 0
+        del first  # else the map cannot be closed
+    return sum(page & 1 for page in pages) * mmap.PAGESIZE
 
 
 def test_a_full_disk(tmp_path: Path) -> None:

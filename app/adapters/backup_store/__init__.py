@@ -11,7 +11,9 @@ import datetime
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
+
+BROKEN_OFF = "This backup was broken off while it was written."
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,27 @@ class Space:
     total: int
 
 
+class Draft(Protocol):
+    """What is being written, piece by piece from its beginning."""
+
+    def write(self, data: Any, /) -> int:
+        """Takes all of a piece."""
+        ...
+
+    def read_back(self) -> BinaryIO:
+        """Read it from the store itself, in another thread while it is written or later, until it
+        is published. Waits for what is still to come, and raises `Unavailable` when that never
+        comes."""
+        ...
+
+
 class BackupStore(Protocol):
     """Everything may be asked twice. Raises `Unavailable`, a sentence without secrets, when the
     store is full, refuses or does not answer."""
 
-    def writing(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """Write the draft `name` from its beginning, piece by piece. It is complete and on the
-        disk when the block ends; nothing is left of it when the block raises."""
-        ...
-
-    def open_draft(self, name: str) -> BinaryIO:
-        """Read what was written, from the store itself. `NotFound` when there is none."""
+    def writing(self, name: str) -> AbstractContextManager[Draft]:
+        """Write the draft `name`. It is complete and on the disk when the block ends; nothing is
+        left of it when the block raises."""
         ...
 
     def publish(self, name: str) -> None:

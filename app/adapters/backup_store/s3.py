@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -19,7 +20,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app.adapters.backup_store import Space, Stored
+from app.adapters.backup_store import BROKEN_OFF, Draft, Space, Stored
 from app.errors import Invalid, NotFound, Unavailable
 
 if TYPE_CHECKING:
@@ -76,17 +77,14 @@ class S3Store:
         )
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[BinaryIO]:
+    def writing(self, name: str) -> Iterator[Draft]:
         draft = _Draft(self._client, self._bucket, self._key(name, is_draft=True))
         try:
-            yield cast(BinaryIO, draft)
+            yield draft
             draft.complete()
         except BaseException:
             draft.abort()
             raise
-
-    def open_draft(self, name: str) -> BinaryIO:
-        return self._open(self._key(name, is_draft=True))
 
     def publish(self, name: str) -> None:
         draft, key = self._key(name, is_draft=True), self._key(name, is_draft=False)
@@ -109,7 +107,7 @@ class S3Store:
             self._client.delete_object(Bucket=self._bucket, Key=draft)
 
     def open(self, name: str) -> BinaryIO:
-        return self._open(self._key(name, is_draft=False))
+        return _open(self._client, self._bucket, self._key(name, is_draft=False))
 
     def size(self, name: str) -> int | None:
         key = self._key(name, is_draft=False)
@@ -160,36 +158,23 @@ class S3Store:
         for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
             yield from page.get("Uploads", [])
 
-    def _open(self, key: str) -> BinaryIO:
-        with _translated():
-            try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=key)
-            except ClientError as error:
-                if _code(error) in _MISSING:
-                    raise NotFound(GONE) from error
-                raise
-        return cast(BinaryIO, _Body(answer["Body"]))
-
     def _key(self, name: str, *, is_draft: bool) -> str:
         if not _NAME.fullmatch(name):
             raise Invalid("This is no name of a backup.")
         return f"{self._prefix}{DRAFTS if is_draft else ''}{name}{SUFFIX}"
 
 
-class _Draft(io.RawIOBase):
+class _Draft:
     """Collects one portion, then uploads it: memory holds one, however large the backup is."""
 
     def __init__(self, client: S3Client, bucket: str, key: str) -> None:
-        super().__init__()
         self._client, self._bucket, self._key = client, bucket, key
         self._parts: list[CompletedPartTypeDef] = []
         self._portion = bytearray()
+        self._ended, self._is_complete = threading.Event(), False
         with _translated():
             answer = client.create_multipart_upload(Bucket=bucket, Key=key)
         self._upload = answer["UploadId"]
-
-    def writable(self) -> bool:
-        return True
 
     def write(self, data: Any, /) -> int:
         self._portion += data
@@ -208,13 +193,23 @@ class _Draft(io.RawIOBase):
                 UploadId=self._upload,
                 MultipartUpload={"Parts": self._parts},
             )
+        self._is_complete = True
+        self._ended.set()
 
     def abort(self) -> None:
         """Forget what was uploaded; what the store does not forget now is swept later."""
+        self._ended.set()
         try:
             _abort(self._client, self._bucket, self._key, self._upload)
         except (BotoCoreError, ClientError):
             return
+
+    def read_back(self) -> BinaryIO:
+        """S3 shows nothing of an upload before it is complete."""
+        self._ended.wait()
+        if not self._is_complete:
+            raise Unavailable(BROKEN_OFF)
+        return _open(self._client, self._bucket, self._key)
 
     def _send(self) -> None:
         number = len(self._parts) + 1
@@ -252,6 +247,17 @@ class _Body(io.RawIOBase):
         if not self.closed:
             super().close()
             self._body.close()
+
+
+def _open(client: S3Client, bucket: str, key: str) -> BinaryIO:
+    with _translated():
+        try:
+            answer = client.get_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if _code(error) in _MISSING:
+                raise NotFound(GONE) from error
+            raise
+    return cast(BinaryIO, _Body(answer["Body"]))
 
 
 def _abort(client: S3Client, bucket: str, key: str, upload: str) -> None:
