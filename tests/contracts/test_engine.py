@@ -30,6 +30,14 @@ def _state(case: EngineCase, name: str) -> ContainerState:
     return state
 
 
+def _begun(case: EngineCase) -> ContainerState:
+    """A container whose program runs already. A start is done before that: a SIGTERM that comes
+    earlier finds nobody who takes it, and the container is killed when its grace is over."""
+    state = case.start_writing([("stdout", "begun")])
+    _until(lambda: bool(case.engine.tail_logs(state.name, 1)))
+    return state
+
+
 def test_ping_tells_a_version(engine_case: EngineCase) -> None:
     assert engine_case.engine.ping()
 
@@ -96,7 +104,7 @@ def test_a_leftover_of_others_is_not_touched(engine_case: EngineCase) -> None:
 
 
 def test_stop_and_remove(engine_case: EngineCase) -> None:
-    state = engine_case.engine.start_container(engine_case.spec())
+    state = _begun(engine_case)
     engine_case.engine.stop_container(state.name, 5)
     stopped = _state(engine_case, state.name)
     assert not stopped.running
@@ -263,7 +271,7 @@ def test_events_of_labelled_containers_arrive(engine_case: EngineCase) -> None:
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    state = engine_case.engine.start_container(engine_case.spec())
+    state = _begun(engine_case)
     engine_case.engine.stop_container(state.name, 5)
     engine_case.engine.remove_container(state.name)
     watcher.join(10)
